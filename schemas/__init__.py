@@ -1,0 +1,1 @@
+"""The events: their records, one Avro schema a file, framing, and the compatibility check."""

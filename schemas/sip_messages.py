@@ -1,0 +1,32 @@
+"""`sip.messages`: the SIP messages of one sensor in one interval."""
+
+import msgspec
+
+
+class SipPacket(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One SIP message as heard, secrets already replaced by marks.
+
+    `time_us` is packet time in µs since the epoch (its last segment's, over TCP); addresses are packed,
+    4 bytes or 16; `transport` is udp, tcp, tls, sctp, ws or wss; `vlan` is -1 where there is no tag.
+    """
+
+    time_us: int
+    src_ip: bytes
+    src_port: int
+    dst_ip: bytes
+    dst_port: int
+    transport: str
+    dscp: int
+    ttl: int
+    vlan: int
+    raw: bytes
+
+
+class SipBatch(msgspec.Struct, frozen=True):
+    """A batch; `messages` in event-time order, `clock_us` the sensor's watermark after it."""
+
+    account: str
+    site: str
+    sensor: str
+    clock_us: int
+    messages: list[SipPacket]

@@ -1,0 +1,1 @@
+"""Raw events in, facts out: the stages (dialogs, media, records) and the runners that drive them."""
