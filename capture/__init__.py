@@ -1,0 +1,1 @@
+"""Packets in, raw events out: sources, the dissector, the flows, the batches."""
