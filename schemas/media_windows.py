@@ -60,9 +60,10 @@ class W(IntEnum):
     MOS_ADAPTIVE = 53
     RESTARTS = 54
     DTX = 55  # 1 where silence suppression was seen (comfort noise, or a pause without a sequence gap)
+    ACTIVE = 56  # µs between consecutive packets, pauses of 2 s and more left out: the weight of a MOS
 
 
-COLUMNS = 56
+COLUMNS = 57
 
 MAXIMA = (W.JITTER_MAX, W.DELTA_MAX, W.DTX)
 """Columns that fold by maximum; counts and sums fold by addition."""
