@@ -1,8 +1,28 @@
 """The signalling state of one call: changed by the dialogs, read by the records."""
 
+from typing import Final
+
 import msgspec
 
 from schemas.cdr import DtmfEvent, HoldInterval, SipEvent
+
+# `Call.end_reason`
+BYE: Final = "bye"
+FAILURE: Final = "failure"  # final 3xx to 6xx
+CANCEL: Final = "cancel"  # 487, or CANCEL and no final response
+TIMEOUT_ONE_WAY: Final = "timeout-one-way"  # INVITE, and nothing from the other side (code 101)
+TIMEOUT_NO_ANSWER: Final = "timeout-no-answer"  # no 18x, no final response (code 107)
+TIMEOUT_ABSOLUTE: Final = "timeout-absolute"  # code 102
+TOO_MANY_MESSAGES: Final = "too-many-messages"  # code 109
+EVICTED: Final = "evicted"  # over calls_max (code 110)
+REPLACED: Final = "call-id-reused"  # a new call under the same Call-ID and From tag, no BYE heard
+CAPTURE_END: Final = "capture-end"
+
+# `Call.flags`
+START_NOT_SEEN: Final = "start-not-seen"  # made from a response, an ACK, a re-INVITE, a BYE
+TRANSFERRED: Final = "transferred"  # REFER accepted
+FORKED: Final = "forked"  # more than one answering dialog
+EVENTS_OMITTED: Final = "events-omitted"
 
 
 class Branch(msgspec.Struct):
