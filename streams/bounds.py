@@ -1,0 +1,87 @@
+"""Every named bound of the streams room: what hostile or broken input may cost at most."""
+
+# --- Media ---
+
+OWNERS_PER_ADDRESS_MAX = 16
+"""Endpoints looked at on one ip:port, the newest; older ones no longer match new flows."""
+
+OWNERS_PER_STREAM_MAX = 3
+"""Calls that share one stream; a further one is only counted in `StreamInfo.owners`."""
+
+PAYLOAD_MAPS_MAX = 4096
+"""Different payload maps; calls with a further one fall back to the static types."""
+
+FLOWS_MAX = 200_000
+"""Flows of one site in one media partition; the longest silent ones go first."""
+
+SENDER_REPORTS_KEPT = 4
+"""Sender reports remembered per SSRC for the round trip."""
+
+RTCP_SOURCES_MAX = 100_000
+"""SSRCs whose sender reports are remembered."""
+
+RTCP_QUEUE_MAX = 4096
+"""RTCP reports waiting for one stream's next row; older ones are folded first."""
+# Dialogs
+SIP_EVENTS_FIRST: Final = 192
+"""SIP events a call keeps from its beginning."""
+
+SIP_EVENTS_LAST: Final = 64
+"""SIP events a call keeps from its end; those between are counted."""
+
+DIGITS: Final = 256
+"""DTMF digits a call keeps."""
+
+HOLDS: Final = 64
+"""Hold intervals a call keeps."""
+
+BRANCHES: Final = 16
+"""Answering dialogs a call tells apart."""
+
+HOPS: Final = 16
+"""Pairs of SIP addresses a call tells apart."""
+
+SENSORS: Final = 32
+"""Sensors a call tells apart."""
+
+RELATED: Final = 16
+"""Other calls a call names."""
+
+HEADERS: Final = 32
+"""Configured headers a call keeps."""
+
+TEXT: Final = 512
+"""Characters of any text taken from a SIP header."""
+
+KEY_TEXT: Final = 1_024
+"""Characters of a Call-ID or tag; messages with longer ones are counted and dropped."""
+
+HEARD: Final = 1_024
+"""Messages a call remembers to know them again, the oldest forgotten first."""
+
+TRANSACTIONS: Final = 64
+"""INVITE transactions a call waits for at once."""
+
+LISTENING: Final = 64
+"""Announced endpoints a call has at once."""
+
+MEDIA: Final = 8
+"""Media of one session description that are announced."""
+
+PAYLOADS: Final = 32
+"""Payload types of one announced endpoint."""
+
+CANDIDATES: Final = 16
+"""ICE candidates of one announced endpoint."""
+
+EARLY_CALLS: Final = 10_000
+"""Calls of a site of which a response came before any request."""
+
+EARLY_MESSAGES: Final = 16
+"""Responses kept for each of them."""
+
+QUEUE_MESSAGES: Final = 1_000_000
+"""Messages of a site that wait for its clock; beyond, the clock is moved."""
+
+QUEUE_BLOCK: Final = 262_144
+"""Octets of SIP in one block of saved queue."""
