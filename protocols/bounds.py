@@ -50,6 +50,12 @@ CACHED_SDP_LENGTH: Final = 4_096
 CACHED_SDP: Final = 1_024
 """Session descriptions kept in the cache."""
 
+CACHED_PAYLOAD_LENGTH: Final = 128
+"""Characters of the longest rtpmap and fmtp whose payload is kept in the cache."""
+
+CACHED_PAYLOADS: Final = 1_024
+"""Payload descriptions kept in the cache."""
+
 RTCP_PACKETS: Final = 64
 """RTCP packets of one compound datagram."""
 

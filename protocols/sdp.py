@@ -13,6 +13,8 @@ import msgspec
 
 from protocols import rtp_profile
 from protocols.bounds import (
+    CACHED_PAYLOAD_LENGTH,
+    CACHED_PAYLOADS,
     CACHED_SDP,
     CACHED_SDP_LENGTH,
     SDP_CANDIDATES,
@@ -23,14 +25,16 @@ from protocols.bounds import (
     SDP_PAYLOADS,
 )
 
-_DIRECTIONS: Final = frozenset(("sendrecv", "sendonly", "recvonly", "inactive"))
-_PAYLOAD_TYPES: Final = {str(number): number for number in range(128)}
+_DIRECTIONS: Final = frozenset(("a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive"))
 _NOWHERE: Final = frozenset(("0.0.0.0", "::"))
 _OWN_DTX: Final = frozenset(("AMR", "AMR-WB", "AMR-WB+", "EVS"))
-_NUMBER: Final = re.compile(r"[0-9]{1,9}(?![0-9])")
+_NUMBER: Final = re.compile(r"\s*([0-9]{1,9})(?![0-9])")
 _CANDIDATE: Final = re.compile(
     r"[^ ]+ +([0-9]{1,3}) +([A-Za-z-]{1,10}) +[0-9]{1,10} +([^ ]{1,255}) +([0-9]{1,5}) +typ +(\w{1,16})"
 )
+
+
+_Level = dict[str, str]
 
 
 class SdpError(ValueError):
@@ -89,7 +93,7 @@ class Media(msgspec.Struct, frozen=True, gc=False):
     candidates: tuple[Candidate, ...]
     crypto: bool
     fingerprint: bool
-    dtx: bool
+    silence_suppression: bool
 
     @property
     def ip(self) -> bytes | None:
@@ -100,6 +104,11 @@ class Media(msgspec.Struct, frozen=True, gc=False):
     def encrypted(self) -> bool:
         """Whether the media is SRTP: by its profile, a=crypto or a=fingerprint."""
         return self.crypto or self.fingerprint or "SAVP" in self.protocol
+
+    @property
+    def dtx(self) -> bool:
+        """Whether the terms let the sender fall silent: silenceSupp:on, or a codec that may stop sending."""
+        return self.silence_suppression or any(_may_be_silent(payload) for payload in self.payloads)
 
     @property
     def t38(self) -> bool:
@@ -129,40 +138,10 @@ class Sdp(msgspec.Struct, frozen=True, gc=False):
     bundle: tuple[tuple[str, ...], ...]
 
 
-class _Section:
-    """What the lines of one level say, while they are read."""
-
-    __slots__ = (
-        "address",
-        "candidates",
-        "crypto",
-        "direction",
-        "fingerprint",
-        "fmtp",
-        "maxptime",
-        "mid",
-        "mline",
-        "mux",
-        "ptime",
-        "rtcp",
-        "rtpmap",
-        "silence",
-    )
-
-    def __init__(self, mline: str) -> None:
-        self.mline = mline
-        self.address = self.direction = self.rtcp = self.mid = ""
-        self.ptime = self.maxptime = 0
-        self.mux = self.crypto = self.fingerprint = self.silence = False
-        self.rtpmap: dict[str, str] = {}
-        self.fmtp: dict[str, str] = {}
-        self.candidates: tuple[Candidate, ...] = ()
-
-
 def parse(body: bytes | str) -> Sdp:
     """Parse a session description.
 
-    Raises SdpError, and nothing else, where there is no v=, o= or m= line at all or a bound is broken.
+    Raises SdpError, and nothing else, where there is neither v=, o= nor m= line, or a bound is broken.
     """
     return _cached(body) if len(body) <= CACHED_SDP_LENGTH else _parse(body)
 
@@ -176,166 +155,166 @@ def packed(address: str) -> bytes | None:
 
 
 def _parse(body: bytes | str) -> Sdp:
+    """One dict a level holds its lines: "m=", "c=", a direction under "a=", other attributes by name
+    (`a=ptime`), rtpmap by payload type (`101`), fmtp by `fmtp` and payload type (`fmtp101`).
+    """
     if len(body) > SDP_LENGTH:
         raise SdpError(f"session description of {len(body)} octets, over {SDP_LENGTH}")
     text = body if isinstance(body, str) else body.decode("utf-8", "surrogateescape")
     lines = text.split("\n")
     if len(lines) > SDP_LINES:
         raise SdpError(f"more than {SDP_LINES} lines")
-    session = section = _Section("")
-    sections: list[_Section] = []
-    origin = ""
-    groups: list[tuple[str, ...]] = []
-    known = False
+    session: _Level = {}
+    levels = [session]
+    level = session
+    candidates: dict[int, list[str]] = {}
+    groups: list[list[str]] = []
     for line in lines:
-        kind, value = line[:2], line[2:].rstrip("\r ")
+        kind = line[:2]
         if kind == "a=":
-            name, _, rest = value.partition(":")
-            if name == "rtpmap":
-                payload_type, _, encoding = rest.lstrip(" ").partition(" ")
-                section.rtpmap[payload_type] = encoding
-            elif name in _DIRECTIONS:
-                section.direction = name
-            elif name == "group":
-                if rest[:6].upper() == "BUNDLE" and len(groups) < SDP_GROUPS:
-                    groups.append(tuple(rest[6:].split()))
+            name, colon, value = line.partition(":")
+            if name == "a=rtpmap":
+                level[value.partition(" ")[0]] = value
+            elif not colon:
+                name = name.rstrip()
+                level["a=" if name in _DIRECTIONS else name] = name
+            elif name == "a=fmtp":
+                level["fmtp" + value.partition(" ")[0]] = value
+            elif name == "a=candidate":
+                candidates.setdefault(len(levels) - 1, []).append(value)
+            elif name == "a=group":
+                groups.append(value.split())
             else:
-                _attribute(section, name, rest)
+                level[name] = value
         elif kind == "m=":
-            if len(sections) == SDP_MEDIA:
-                raise SdpError(f"more than {SDP_MEDIA} media")
-            section = _Section(value)
-            sections.append(section)
-        elif kind == "c=":
-            section.address = section.address or _address(value)
-        elif kind == "o=":
-            origin = value
-            known = True
-        elif kind == "v=":
-            known = True
-    if not sections and not known:
+            level = {"m=": line}
+            levels.append(level)
+        elif kind in ("c=", "o=", "v=") and kind not in level:
+            level[kind] = line
+    if len(levels) == 1 and "v=" not in session and "o=" not in session:
         raise SdpError(f"no session description: {text[:40]!a}")
-    words = origin.split()
+    if len(levels) > SDP_MEDIA + 1:
+        raise SdpError(f"more than {SDP_MEDIA} media")
+    media = []
+    for index in range(1, len(levels)):
+        ice = (candidates.get(index) or candidates.get(0)) if candidates else None
+        one = _media(session | levels[index], ice)
+        if one is not None:
+            media.append(one)
+    origin = session.get("o=", "").split()
     return Sdp(
-        words[1] if len(words) > 1 else "",
-        words[2] if len(words) > 2 else "",
-        words[5] if len(words) > 5 else "",
-        session.address,
-        session.direction or "sendrecv",
-        tuple([media for section in sections if (media := _media(section, session)) is not None]),
-        tuple(groups),
+        origin[1] if len(origin) > 1 else "",
+        origin[2] if len(origin) > 2 else "",
+        origin[5] if len(origin) > 5 else "",
+        _address(session),
+        session.get("a=", "a=sendrecv")[2:],
+        tuple(media),
+        tuple([tuple(group[1:]) for group in groups[:SDP_GROUPS] if group and group[0].upper() == "BUNDLE"]),
     )
 
 
-def _address(value: str) -> str:
-    """The address of `IN IP4 224.2.1.1/127/3`, without time to live and count."""
-    return value.rpartition(" ")[2].partition("/")[0]
+def _address(level: _Level) -> str:
+    """The address of `c=IN IP4 224.2.1.1/127/3`, without time to live and count."""
+    words = level.get("c=", "").split()
+    return words[2].partition("/")[0] if len(words) > 2 else ""
 
 
-def _attribute(section: _Section, name: str, value: str) -> None:
-    """Take over an attribute that is not in every description."""
-    if name == "fmtp":
-        payload_type, _, parameters = value.lstrip(" ").partition(" ")
-        section.fmtp[payload_type] = parameters
-    elif name == "ptime":
-        section.ptime = _number(value)
-    elif name == "maxptime":
-        section.maxptime = _number(value)
-    elif name == "rtcp":
-        section.rtcp = value
-    elif name == "rtcp-mux":
-        section.mux = True
-    elif name == "candidate":
-        match = _CANDIDATE.match(value)
-        if match and len(section.candidates) < SDP_CANDIDATES and int(match[4]) < 65536:
-            candidate = Candidate(int(match[1]), match[2].lower(), match[3], int(match[4]), match[5])
-            section.candidates += (candidate,)
-    elif name == "mid":
-        section.mid = value
-    elif name in ("crypto", "key-mgmt"):
-        section.crypto = True
-    elif name == "fingerprint":
-        section.fingerprint = True
-    elif name == "silenceSupp":
-        section.silence = value[:2].lower() == "on"
+def _media(level: _Level, ice: list[str] | None) -> Media | None:
+    """The media of one level, with the session's lines below its own; None if its m= cannot be read."""
+    words = level["m="].split()
+    if len(words) < 3:
+        return None
+    first, protocol = words[1], words[2]
+    port_count = 1
+    if "/" in first:
+        first, _, count = first.partition("/")
+        port_count = _number(count) or 1
+    if not first.isdecimal() or len(first) > 5 or (port := int(first)) > 65535:
+        return None
+    formats = words[3 : 3 + SDP_PAYLOADS]
+    payloads: tuple[Payload, ...] = ()
+    rtcp_port, rtcp_address, mux = 0, "", "a=rtcp-mux" in level
+    if "RTP/" in protocol:
+        get = level.get
+        found = [_payload(text, get(text, ""), get("fmtp" + text, "")) for text in formats]
+        payloads = tuple([payload for payload in found if payload.payload_type >= 0])
+        formats = []
+        if mux or port == 0:
+            rtcp_port = port
+        elif "a=rtcp" in level:
+            rtcp_port, rtcp_address = _rtcp(level["a=rtcp"], port)
+        else:
+            rtcp_port = port + 1 if port < 65535 else 0
+    return Media(
+        words[0][2:].lower(),
+        port,
+        port_count,
+        protocol,
+        _address(level),
+        level["a="][2:] if "a=" in level else "sendrecv",
+        payloads,
+        tuple(formats),
+        rtcp_port,
+        rtcp_address,
+        mux,
+        _number(level["a=ptime"]) if "a=ptime" in level else 0,
+        _number(level["a=maxptime"]) if "a=maxptime" in level else 0,
+        level["a=mid"].strip() if "a=mid" in level else "",
+        _candidates(ice) if ice else (),
+        "a=crypto" in level or "a=key-mgmt" in level,
+        "a=fingerprint" in level,
+        "a=silenceSupp" in level and level["a=silenceSupp"][:2].lower() == "on",
+    )
 
 
 def _number(text: str) -> int:
     """The number a text begins with, 0 if it begins with none (`20.0`, `20 ` are seen)."""
-    match = _NUMBER.match(text.lstrip(" "))
-    return int(match[0]) if match else 0
+    text = text.rstrip()
+    if text.isdecimal() and len(text) < 10:
+        return int(text)
+    match = _NUMBER.match(text)
+    return int(match[1]) if match else 0
 
 
-def _media(section: _Section, session: _Section) -> Media | None:
-    """The media of one section; None if its m= line cannot be read."""
-    words = section.mline.split()
-    if len(words) < 3:
-        return None
-    first, slash, count = words[1].partition("/")
-    port = _number(first)
-    if not first.isdecimal() or port > 65535:
-        return None
-    protocol = words[2]
-    rtp = "RTP/" in protocol.upper()
-    payloads = _payloads(words[3:], section) if rtp else ()
-    rtcp_port, rtcp_address = _rtcp(section, port) if rtp else (0, "")
-    return Media(
-        words[0].lower(),
-        port,
-        _number(count) or 1 if slash else 1,
-        protocol,
-        section.address or session.address,
-        section.direction or session.direction or "sendrecv",
-        payloads,
-        () if rtp else tuple(word.lower() for word in words[3 : 3 + SDP_PAYLOADS]),
-        rtcp_port,
-        rtcp_address,
-        section.mux,
-        section.ptime or session.ptime,
-        section.maxptime or session.maxptime,
-        section.mid,
-        section.candidates or session.candidates,
-        section.crypto or session.crypto,
-        section.fingerprint or session.fingerprint,
-        section.silence or session.silence or any(_may_be_silent(payload) for payload in payloads),
-    )
-
-
-def _rtcp(section: _Section, port: int) -> tuple[int, str]:
-    """(port, address) of RTCP: rtcp-mux (RFC 5761), a=rtcp (RFC 3605), else the next port."""
-    if section.mux or port == 0:
-        return port, ""
-    own = _number(section.rtcp) if section.rtcp else 0
+def _rtcp(value: str, port: int) -> tuple[int, str]:
+    """(port, address) of RTCP as a=rtcp gives them (RFC 3605), the next port if it is unreadable."""
+    own = _number(value)
     if not 0 < own < 65536:
         return port + 1 if port < 65535 else 0, ""
-    words = section.rtcp.split()
+    words = value.split()
     return own, words[3] if len(words) > 3 else ""
 
 
-def _payloads(formats: list[str], section: _Section) -> tuple[Payload, ...]:
-    found = []
-    for text in formats[:SDP_PAYLOADS]:
-        payload_type = _PAYLOAD_TYPES.get(text)
-        if payload_type is None:
-            continue
-        encoding = section.rtpmap.get(text)
-        static = rtp_profile.STATIC.get(payload_type)
-        channels = 1
-        if encoding is not None:
-            name, _, rate = encoding.partition("/")
-            codec, clock_rate = rtp_profile.codec_name(name), _number(rate)
-            if "/" in rate:
-                channels = _number(rate.partition("/")[2]) or 1
-            if clock_rate == 0 and static is not None:
-                clock_rate = static.clock_rate
-            elif codec == "G722":
-                clock_rate = 8000  # RFC 3551 4.5.2, whatever rtpmap says
-        elif static is not None:
-            codec, clock_rate = static.codec, static.clock_rate
-        else:
-            codec, clock_rate = "", 0
-        found.append(Payload(payload_type, codec, clock_rate, channels, section.fmtp.get(text, "")))
-    return tuple(found)
+def _candidates(values: list[str]) -> tuple[Candidate, ...]:
+    matches = (_CANDIDATE.match(value) for value in values[:SDP_CANDIDATES])
+    return tuple(
+        Candidate(int(match[1]), match[2].lower(), match[3], int(match[4]), match[5].lower())
+        for match in matches
+        if match is not None and int(match[4]) < 65536
+    )
+
+
+def _read_payload(text: str, rtpmap: str, fmtp: str) -> Payload:
+    """The payload type `text` by the values of its rtpmap and fmtp, which begin with it, or are "".
+
+    A format that is no payload type gives -1.
+    """
+    payload_type = int(text) if text.isdecimal() and len(text) <= 3 else -1
+    if payload_type > 127:
+        payload_type = -1
+    static = rtp_profile.STATIC.get(payload_type)
+    codec, clock_rate, channels = (static.codec, static.clock_rate, 1) if static else ("", 0, 1)
+    words = rtpmap.split(None, 1)
+    if len(words) == 2:
+        name, _, rest = words[1].strip().partition("/")
+        rate, _, count = rest.partition("/")
+        codec = rtp_profile.codec_name(name)
+        clock_rate = _number(rate) or clock_rate
+        channels = _number(count) or 1
+        if codec == "G722":
+            clock_rate = 8000  # RFC 3551 4.5.2, whatever rtpmap says
+    words = fmtp.split(None, 1)
+    return Payload(payload_type, codec, clock_rate, channels, words[1].rstrip() if len(words) == 2 else "")
 
 
 def _may_be_silent(payload: Payload) -> bool:
@@ -352,3 +331,9 @@ def _may_be_silent(payload: Payload) -> bool:
 
 
 _cached = lru_cache(CACHED_SDP)(_parse)
+_shared_payload = lru_cache(CACHED_PAYLOADS)(_read_payload)
+
+
+def _payload(text: str, rtpmap: str, fmtp: str) -> Payload:
+    short = len(rtpmap) + len(fmtp) <= CACHED_PAYLOAD_LENGTH
+    return _shared_payload(text, rtpmap, fmtp) if short else _read_payload(text, rtpmap, fmtp)

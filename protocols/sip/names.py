@@ -52,8 +52,8 @@ _LISTS: Final = """
 accept accept-contact accept-encoding accept-language alert-info allow allow-events call-info contact
 content-encoding content-language diversion error-info geolocation history-info in-reply-to
 p-asserted-identity p-associated-uri p-preferred-identity path proxy-require reason record-route
-reject-contact remote-party-id request-disposition require resource-priority route security-client security-server
-security-verify service-route supported unsupported via warning
+reject-contact remote-party-id request-disposition require resource-priority route security-client
+security-server security-verify service-route supported unsupported via warning
 """
 _ONCE: Final = """
 call-id content-length content-type cseq date expires from max-forwards to min-expires replaces
