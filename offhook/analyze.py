@@ -1,0 +1,150 @@
+"""`offhook analyze`: captures in, calls (or streams, windows, messages) out."""
+
+import argparse
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from kernels import compiler
+from offhook import filters, settings
+from offhook.bounds import WARNING_LINES
+from offhook.errors import DONE, FAILED, UsageError
+from offhook.output.writer import Row, Writer
+from offhook.pipeline import Analysis
+from offhook.progress import progress_of
+from offhook.rows import MessageRow, WindowRow
+from offhook.text import clean
+from offhook.times import Clock
+from schemas.cdr import CallRecord, StreamRecord
+
+_KINDS: dict[str, type[CallRecord] | type[StreamRecord] | type[WindowRow] | type[MessageRow]] = {
+    "calls": CallRecord,
+    "streams": StreamRecord,
+    "windows": WindowRow,
+    "messages": MessageRow,
+}
+
+
+class Selection:
+    """Which rows of a run are shown: their kind, and the terms of --filter.
+
+    Streams may be chosen by what only their call knows (`--rows streams --filter caller=1202*`): then they
+    are taken from the calls that match.
+    """
+
+    def __init__(self, rows: str, expressions: Sequence[str], clock: Clock) -> None:
+        """Raises UsageError where a term does not fit the rows."""
+        self.kind = _KINDS[rows]
+        self.want = rows
+        terms = filters.parse(expressions)
+        of_call = []
+        if rows == "streams":
+            of_call = [term for term in terms if not filters.knows(self.kind, term)]
+            terms = [term for term in terms if filters.knows(self.kind, term)]
+        self._test = filters.compile_filter(terms, self.kind, clock)
+        self._call_test = filters.compile_filter(of_call, CallRecord, clock) if of_call else None
+        if self._call_test is not None:
+            self.want = "calls"
+
+    def of(self, rows: Analysis) -> Iterator[Row]:
+        """The rows to show, in their order."""
+        test, call_test = self._test, self._call_test
+        for row in rows:
+            if call_test is not None:
+                if isinstance(row, CallRecord) and call_test(row):
+                    yield from filter(test, row.streams)
+            elif type(row) is self.kind and test(row):
+                yield row
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns the exit code. Raises CommandError, OSError or an error of a room."""
+    chosen = settings.load(options)
+    clock = Clock(options.timezone or chosen.offhook.timezone)
+    selection = Selection(options.rows, options.filter, clock)
+    _check_output(options)
+    _say_when_compiling()
+    live = "-" in options.files
+    analysis = Analysis(options.files, chosen, want=frozenset({selection.want}))
+    shown: Counter[str] = Counter()
+    with _open_output(options.output) as out:
+        writer = _writer(options, out, selection.kind, clock, live=live)
+        with progress_of(analysis, sys.stderr):
+            for row in selection.of(analysis):
+                writer.write(row)
+                shown[row.outcome if isinstance(row, CallRecord) else ""] += 1
+        writer.finish(analysis.summary, shown)
+        out.flush()
+    if options.format != "table" or options.output:
+        _warn(analysis.summary.warnings)
+    return FAILED if options.strict and analysis.summary.warnings else DONE
+
+
+def _writer(
+    options: argparse.Namespace, out: BinaryIO, kind: type[Row], clock: Clock, *, live: bool
+) -> Writer:
+    if options.format == "json":
+        from offhook.output.json_lines import JsonLines
+
+        return JsonLines(out, flush=live)
+    if options.format == "csv":
+        from offhook.output.csv_rows import CsvRows
+
+        return CsvRows(out, kind, flush=live)
+    from offhook.output import views
+    from offhook.output.paint import Paint
+    from offhook.output.table import Table
+
+    view = {
+        CallRecord: views.CALLS,
+        StreamRecord: views.STREAMS,
+        WindowRow: views.WINDOWS,
+        MessageRow: views.MESSAGES,
+    }[kind]
+    paint = Paint() if options.output else Paint.of(sys.stdout)
+    return Table(out, view, clock, paint, live=live)
+
+
+@contextlib.contextmanager
+def _open_output(path: str | None) -> Iterator[BinaryIO]:
+    if path is None:
+        yield sys.stdout.buffer
+        return
+    with Path(path).open("wb") as out:
+        yield out
+
+
+def _check_output(options: argparse.Namespace) -> None:
+    """Refuse to write over a capture that is read."""
+    if options.files.count("-") > 1:
+        raise UsageError("standard input (-) can be read once")
+    if options.output is None:
+        return
+    output = Path(options.output)
+    for name in options.files:
+        if name != "-" and output.exists() and Path(name).exists() and output.samefile(name):
+            raise UsageError(f"{name} is read and cannot be written to")
+
+
+def _say_when_compiling() -> None:
+    """One line on standard error when the kernels are compiled, which happens once a machine."""
+    said: list[str] = []
+
+    def say(kernel: str) -> None:
+        if not said:
+            folder = compiler.cache_folder()
+            line = f"offhook: compiling kernels once, about 10 s; kept in {folder}"
+            print(line, file=sys.stderr, flush=True)
+        said.append(kernel)
+
+    compiler.on_compile = say
+
+
+def _warn(warnings: Sequence[str]) -> None:
+    for warning in warnings[:WARNING_LINES]:
+        print(f"offhook: {clean(warning)}", file=sys.stderr)
+    if len(warnings) > WARNING_LINES:
+        print(f"offhook: and {len(warnings) - WARNING_LINES} more warnings", file=sys.stderr)

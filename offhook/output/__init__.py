@@ -1,0 +1,1 @@
+"""How rows are written: a table to read, JSON lines or CSV for a program."""

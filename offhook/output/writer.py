@@ -1,0 +1,22 @@
+"""What every output is: rows as they come, then the report."""
+
+from typing import Protocol
+
+from offhook.report import Summary
+from offhook.rows import MessageRow, WindowRow
+from schemas.cdr import CallRecord, StreamRecord
+
+Row = CallRecord | StreamRecord | WindowRow | MessageRow
+
+
+class Writer(Protocol):
+    """One output format over one kind of row."""
+
+    def write(self, row: Row) -> None:
+        """Write one row, or keep it until enough is known to lay it out."""
+
+    def finish(self, summary: Summary, shown: dict[str, int]) -> None:
+        """Write what was kept, and the report where the format has one.
+
+        `shown` counts the rows written, by outcome for calls and under "" for others.
+        """

@@ -1,0 +1,120 @@
+"""Reads VoIPmonitor's own settings file as it is: which of its keys we honour, and a word on the others.
+
+Lines are `key = value`; `#` and `;` begin comments, `[general]` is the only section.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+Target = tuple[str, str]
+"""Section and key of our settings."""
+
+
+class ConfKey(msgspec.Struct, frozen=True):
+    """One key of the file after translation; `target` None and `why_not` where it cannot be honoured."""
+
+    key: str
+    line: int
+    value: Any = None
+    target: Target | None = None
+    why_not: str = ""
+
+
+def _text(values: list[str]) -> Any:
+    return values[-1]
+
+
+def _joined(values: list[str]) -> Any:
+    return ",".join(values)
+
+
+def _pairs(values: list[str]) -> Any:
+    """`natalias = public private`, a line a pair."""
+    return {pair[0]: pair[1] for value in values if len(pair := value.replace(",", " ").split()) == 2}
+
+
+def _yes(values: list[str]) -> Any:
+    return "true" if values[-1].strip().lower() in {"yes", "y", "true", "1", "on"} else "false"
+
+
+HONOURED: Final[dict[str, tuple[Target, Callable[[list[str]], Any]]]] = {
+    "sipport": (("capture", "sip_ports"), _joined),
+    "rtptimeout": (("records", "rtp_timeout_s"), _text),
+    "absolute_timeout": (("calls", "absolute_timeout_s"), _text),
+    "onewaytimeout": (("calls", "one_way_timeout_s"), _text),
+    "sipwithoutrtptimeout": (("records", "sip_without_rtp_timeout_s"), _text),
+    "natalias": (("media", "nat_aliases"), _pairs),
+    "destination_number_mode": (("calls", "callee_from"), _text),
+}
+"""Keys with a counterpart in our settings."""
+
+_NO_STORE: Final = "packets are not stored by this version; it reads captures"
+_NO_DATABASE: Final = "this version fills no database; write the calls with --format json or csv"
+_NO_LIVE: Final = "live capture is not part of this version; give the capture as a file or through -"
+_NO_CLOUD: Final = "nothing is sent away by this version"
+
+NOT_HONOURED: Final[dict[str, str]] = {
+    "id_sensor": _NO_LIVE,
+    "interface": _NO_LIVE,
+    "ringbuffer": _NO_LIVE,
+    "promisc": _NO_LIVE,
+    "filter": _NO_LIVE,
+    "max_buffer_mem": "memory has fixed bounds here",
+    "threading_mod": "threads are chosen by the program",
+    "spooldir": _NO_STORE,
+    "maxpoolsize": _NO_STORE,
+    "maxpooldays": _NO_STORE,
+    "cleandatabase": _NO_DATABASE,
+    "savesip": _NO_STORE,
+    "savertp": _NO_STORE,
+    "savertcp": _NO_STORE,
+    "saveaudio": _NO_STORE,
+    "savegraph": "quality over time is always there: --rows windows",
+    "mysqlhost": _NO_DATABASE,
+    "mysqldb": _NO_DATABASE,
+    "mysqlusername": _NO_DATABASE,
+    "mysqlpassword": _NO_DATABASE,
+    "sqldriver": _NO_DATABASE,
+    "managerport": "there is no manager port; settings are read at the start",
+    "managerip": "there is no manager port; settings are read at the start",
+    "server_destination": _NO_CLOUD,
+    "server_destination_port": _NO_CLOUD,
+    "server_password": _NO_CLOUD,
+    "packetbuffer_sender": _NO_CLOUD,
+    "cloud_host": _NO_CLOUD,
+    "cloud_token": _NO_CLOUD,
+    "sdp_multiplication": "a stream may belong to up to 3 calls here, and more are flagged",
+    "mos_g729": "the codec's own impairment is always used",
+    "jitterbuffer_f1": "the scores mos_f1, mos_f2 and mos_adaptive are always made",
+    "jitterbuffer_f2": "the scores mos_f1, mos_f2 and mos_adaptive are always made",
+    "jitterbuffer_adapt": "the scores mos_f1, mos_f2 and mos_adaptive are always made",
+    "deduplicate": "copies are always recognised, and counted as capture_copies",
+}
+"""Keys that VoIPmonitor's users write and that have no counterpart, and why."""
+
+_LINE = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*=\s*(.*?)\s*")
+
+
+def read(text: str) -> Iterator[ConfKey]:
+    """Every key of the file once, with all its values, at the line of its last one."""
+    lines: dict[str, int] = {}
+    values: dict[str, list[str]] = {}
+    for number, written in enumerate(text.splitlines(), 1):
+        line = re.split(r"(?:^|\s)[#;]", written, maxsplit=1)[0]
+        found = _LINE.fullmatch(line)
+        if found is None:
+            if line.strip() and not line.strip().startswith("["):
+                yield ConfKey(line.strip()[:40], number, why_not="is no line of the form key = value")
+            continue
+        lines[found[1]] = number
+        values.setdefault(found[1], []).append(found[2])
+    for key, given in values.items():
+        if key in HONOURED:
+            target, translate = HONOURED[key]
+            yield ConfKey(key, lines[key], translate(given), target)
+        else:
+            why_not = NOT_HONOURED.get(key, "this key is not known here")
+            yield ConfKey(key, lines[key], why_not=why_not)
