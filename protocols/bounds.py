@@ -47,14 +47,14 @@ SDP_GROUPS: Final = 16
 CACHED_SDP_LENGTH: Final = 4_096
 """Longest session description kept in the cache."""
 
-CACHED_SDP: Final = 1_024
+CACHED_SDP: Final = 256
 """Session descriptions kept in the cache."""
 
-CACHED_PAYLOAD_LENGTH: Final = 128
-"""Characters of the longest rtpmap and fmtp whose payload is kept in the cache."""
+CACHED_LEVEL_LENGTH: Final = 2_048
+"""Characters of the longest media section of a session description kept in the cache."""
 
-CACHED_PAYLOADS: Final = 1_024
-"""Payload descriptions kept in the cache."""
+CACHED_LEVELS: Final = 512
+"""Media sections kept in the cache."""
 
 RTCP_PACKETS: Final = 64
 """RTCP packets of one compound datagram."""

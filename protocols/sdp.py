@@ -13,8 +13,8 @@ import msgspec
 
 from protocols import rtp_profile
 from protocols.bounds import (
-    CACHED_PAYLOAD_LENGTH,
-    CACHED_PAYLOADS,
+    CACHED_LEVEL_LENGTH,
+    CACHED_LEVELS,
     CACHED_SDP,
     CACHED_SDP_LENGTH,
     SDP_CANDIDATES,
@@ -26,6 +26,8 @@ from protocols.bounds import (
 )
 
 _DIRECTIONS: Final = frozenset(("a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive"))
+_KINDS: Final = frozenset(("c=", "o=", "v="))
+_SEVERAL: Final = frozenset(("a=candidate", "a=group"))
 _NOWHERE: Final = frozenset(("0.0.0.0", "::"))
 _OWN_DTX: Final = frozenset(("AMR", "AMR-WB", "AMR-WB+", "EVS"))
 _NUMBER: Final = re.compile(r"\s*([0-9]{1,9})(?![0-9])")
@@ -155,21 +157,43 @@ def packed(address: str) -> bytes | None:
 
 
 def _parse(body: bytes | str) -> Sdp:
-    """One dict a level holds its lines: "m=", "c=", a direction under "a=", other attributes by name
-    (`a=ptime`), rtpmap by payload type (`101`), fmtp by `fmtp` and payload type (`fmtp101`).
-    """
     if len(body) > SDP_LENGTH:
         raise SdpError(f"session description of {len(body)} octets, over {SDP_LENGTH}")
     text = body if isinstance(body, str) else body.decode("utf-8", "surrogateescape")
-    lines = text.split("\n")
-    if len(lines) > SDP_LINES:
+    if text.count("\n") > SDP_LINES:
         raise SdpError(f"more than {SDP_LINES} lines")
-    session: _Level = {}
-    levels = [session]
-    level = session
-    candidates: dict[int, list[str]] = {}
-    groups: list[list[str]] = []
-    for line in lines:
+    first, *sections = text.split("\nm=") if text[:2] != "m=" else ("\n" + text).split("\nm=")
+    session = _read_level(first)
+    if not sections and "v=" not in session and "o=" not in session:
+        raise SdpError(f"no session description: {text[:40]!a}")
+    if len(sections) > SDP_MEDIA:
+        raise SdpError(f"more than {SDP_MEDIA} media")
+    media = []
+    for section in sections:
+        mline, _, rest = section.partition("\n")
+        one = _media(mline, rest, session)
+        if one is not None:
+            media.append(one)
+    origin = session["o="].split() if "o=" in session else []
+    return Sdp(
+        origin[1] if len(origin) > 1 else "",
+        origin[2] if len(origin) > 2 else "",
+        origin[5] if len(origin) > 5 else "",
+        _address(session),
+        session["a="][2:] if "a=" in session else "sendrecv",
+        tuple(media),
+        _bundles(session["a=group"]) if "a=group" in session else (),
+    )
+
+
+def _read_level(text: str) -> _Level:
+    """The lines of one level (without its m=), by kind; never changed after.
+
+    "c=", "o=", "v=" (the first of each), "a=" the direction, other attributes by name (`a=ptime`), rtpmap by
+    payload type (`101`), fmtp by `fmtp` and payload type (`fmtp101`). Candidates and groups: one a line.
+    """
+    level: _Level = {}
+    for line in text.split("\n"):
         kind = line[:2]
         if kind == "a=":
             name, colon, value = line.partition(":")
@@ -180,48 +204,30 @@ def _parse(body: bytes | str) -> Sdp:
                 level["a=" if name in _DIRECTIONS else name] = name
             elif name == "a=fmtp":
                 level["fmtp" + value.partition(" ")[0]] = value
-            elif name == "a=candidate":
-                candidates.setdefault(len(levels) - 1, []).append(value)
-            elif name == "a=group":
-                groups.append(value.split())
+            elif name in _SEVERAL and name in level:
+                level[name] += "\n" + value
             else:
                 level[name] = value
-        elif kind == "m=":
-            level = {"m=": line}
-            levels.append(level)
-        elif kind in ("c=", "o=", "v=") and kind not in level:
-            level[kind] = line
-    if len(levels) == 1 and "v=" not in session and "o=" not in session:
-        raise SdpError(f"no session description: {text[:40]!a}")
-    if len(levels) > SDP_MEDIA + 1:
-        raise SdpError(f"more than {SDP_MEDIA} media")
-    media = []
-    for index in range(1, len(levels)):
-        ice = (candidates.get(index) or candidates.get(0)) if candidates else None
-        one = _media(session | levels[index], ice)
-        if one is not None:
-            media.append(one)
-    origin = session.get("o=", "").split()
-    return Sdp(
-        origin[1] if len(origin) > 1 else "",
-        origin[2] if len(origin) > 2 else "",
-        origin[5] if len(origin) > 5 else "",
-        _address(session),
-        session.get("a=", "a=sendrecv")[2:],
-        tuple(media),
-        tuple([tuple(group[1:]) for group in groups[:SDP_GROUPS] if group and group[0].upper() == "BUNDLE"]),
-    )
+        elif kind in _KINDS and kind not in level:
+            level[kind] = line[2:]
+    return level
+
+
+def _bundles(groups: str) -> tuple[tuple[str, ...], ...]:
+    """The media identifications of each BUNDLE group (RFC 9143)."""
+    words = [group.split() for group in groups.split("\n")[:SDP_GROUPS]]
+    return tuple([tuple(group[1:]) for group in words if group and group[0].upper() == "BUNDLE"])
 
 
 def _address(level: _Level) -> str:
-    """The address of `c=IN IP4 224.2.1.1/127/3`, without time to live and count."""
-    words = level.get("c=", "").split()
+    """The address of `IN IP4 224.2.1.1/127/3`, without time to live and count; "" without c=."""
+    words = level["c="].split() if "c=" in level else []
     return words[2].partition("/")[0] if len(words) > 2 else ""
 
 
-def _media(level: _Level, ice: list[str] | None) -> Media | None:
-    """The media of one level, with the session's lines below its own; None if its m= cannot be read."""
-    words = level["m="].split()
+def _media(mline: str, rest: str, session: _Level) -> Media | None:
+    """The media of an m= line and the lines below it; None if the m= line cannot be read."""
+    words = mline.split(None, 3)
     if len(words) < 3:
         return None
     first, protocol = words[1], words[2]
@@ -231,14 +237,15 @@ def _media(level: _Level, ice: list[str] | None) -> Media | None:
         port_count = _number(count) or 1
     if not first.isdecimal() or len(first) > 5 or (port := int(first)) > 65535:
         return None
-    formats = words[3 : 3 + SDP_PAYLOADS]
-    payloads: tuple[Payload, ...] = ()
+    formats = words[3] if len(words) > 3 else ""
+    if len(rest) + len(formats) <= CACHED_LEVEL_LENGTH:
+        own, payloads = _shared_level(rest), _shared_payloads(formats, rest)
+    else:
+        own, payloads = _read_level(rest), _read_payloads(formats, rest)
+    level = session | own
     rtcp_port, rtcp_address, mux = 0, "", "a=rtcp-mux" in level
-    if "RTP/" in protocol:
-        get = level.get
-        found = [_payload(text, get(text, ""), get("fmtp" + text, "")) for text in formats]
-        payloads = tuple([payload for payload in found if payload.payload_type >= 0])
-        formats = []
+    rtp = "RTP/" in protocol
+    if rtp:
         if mux or port == 0:
             rtcp_port = port
         elif "a=rtcp" in level:
@@ -246,21 +253,21 @@ def _media(level: _Level, ice: list[str] | None) -> Media | None:
         else:
             rtcp_port = port + 1 if port < 65535 else 0
     return Media(
-        words[0][2:].lower(),
+        words[0].lower(),
         port,
         port_count,
         protocol,
         _address(level),
         level["a="][2:] if "a=" in level else "sendrecv",
-        payloads,
-        tuple(formats),
+        payloads if rtp else (),
+        () if rtp else tuple(formats.lower().split()[:SDP_PAYLOADS]),
         rtcp_port,
         rtcp_address,
         mux,
         _number(level["a=ptime"]) if "a=ptime" in level else 0,
         _number(level["a=maxptime"]) if "a=maxptime" in level else 0,
         level["a=mid"].strip() if "a=mid" in level else "",
-        _candidates(ice) if ice else (),
+        _candidates(level["a=candidate"]) if "a=candidate" in level else (),
         "a=crypto" in level or "a=key-mgmt" in level,
         "a=fingerprint" in level,
         "a=silenceSupp" in level and level["a=silenceSupp"][:2].lower() == "on",
@@ -285,8 +292,8 @@ def _rtcp(value: str, port: int) -> tuple[int, str]:
     return own, words[3] if len(words) > 3 else ""
 
 
-def _candidates(values: list[str]) -> tuple[Candidate, ...]:
-    matches = (_CANDIDATE.match(value) for value in values[:SDP_CANDIDATES])
+def _candidates(values: str) -> tuple[Candidate, ...]:
+    matches = (_CANDIDATE.match(value) for value in values.split("\n")[:SDP_CANDIDATES])
     return tuple(
         Candidate(int(match[1]), match[2].lower(), match[3], int(match[4]), match[5].lower())
         for match in matches
@@ -294,14 +301,20 @@ def _candidates(values: list[str]) -> tuple[Candidate, ...]:
     )
 
 
-def _read_payload(text: str, rtpmap: str, fmtp: str) -> Payload:
-    """The payload type `text` by the values of its rtpmap and fmtp, which begin with it, or are "".
+def _read_payloads(formats: str, rest: str) -> tuple[Payload, ...]:
+    """The payload types that `formats` lists, as the lines of the media describe them."""
+    level = _read_level(rest)
+    payloads = (
+        _payload(text, level.get(text, ""), level.get("fmtp" + text, ""))
+        for text in formats.split()[:SDP_PAYLOADS]
+        if text.isdecimal() and len(text) <= 3 and int(text) <= 127
+    )
+    return tuple(payloads)
 
-    A format that is no payload type gives -1.
-    """
-    payload_type = int(text) if text.isdecimal() and len(text) <= 3 else -1
-    if payload_type > 127:
-        payload_type = -1
+
+def _payload(text: str, rtpmap: str, fmtp: str) -> Payload:
+    """The payload type `text` by the values of its rtpmap and fmtp, which begin with it, or are ""."""
+    payload_type = int(text)
     static = rtp_profile.STATIC.get(payload_type)
     codec, clock_rate, channels = (static.codec, static.clock_rate, 1) if static else ("", 0, 1)
     words = rtpmap.split(None, 1)
@@ -331,9 +344,5 @@ def _may_be_silent(payload: Payload) -> bool:
 
 
 _cached = lru_cache(CACHED_SDP)(_parse)
-_shared_payload = lru_cache(CACHED_PAYLOADS)(_read_payload)
-
-
-def _payload(text: str, rtpmap: str, fmtp: str) -> Payload:
-    short = len(rtpmap) + len(fmtp) <= CACHED_PAYLOAD_LENGTH
-    return _shared_payload(text, rtpmap, fmtp) if short else _read_payload(text, rtpmap, fmtp)
+_shared_level = lru_cache(CACHED_LEVELS)(_read_level)  # most phones say the same of every call's media
+_shared_payloads = lru_cache(CACHED_LEVELS)(_read_payloads)
