@@ -1,0 +1,159 @@
+"""The kernel that walks pcap records: where each frame lies, its lengths and its time.
+
+Record head: seconds, fraction, captured length, length on the wire, 4 bytes each (16 bytes; 24 in the
+"modified" format of patched libpcaps). draft-ietf-opsawg-pcap, section 5.
+"""
+
+from kernels import compiled, inlined
+
+from capture import bounds, index_state
+
+CAPTURED_MAX = bounds.CAPTURED_MAX
+WIRE_MAX = bounds.WIRE_MAX
+CLOCK_NEAR_S = bounds.CLOCK_NEAR_S
+WINDOW_DONE = index_state.WINDOW_DONE
+SHORT = index_state.SHORT
+DAMAGED = index_state.DAMAGED
+POSITION = index_state.POSITION
+STATUS = index_state.STATUS
+LAST_TIME = index_state.LAST_TIME
+LAST_START = index_state.LAST_START
+
+INT32_MAX = 2**31 - 1
+CHAIN = 3  # records in a row that must look right where one alone is doubted
+
+REFUSED = 0  # verdicts of `_judge`
+BELIEVED = 1
+BELIEVED_WITH_CLOCK = 2  # and the next record agrees with its time
+UNDECIDED = 3  # needs bytes that are not there yet
+
+
+@inlined
+def _u32(buffer, at, big):  # type: ignore[no-untyped-def]
+    """A 32-bit field; products instead of shifts, which numba would type as unsigned."""
+    if big:
+        return buffer[at] * 16777216 + buffer[at + 1] * 65536 + buffer[at + 2] * 256 + buffer[at + 3]
+    return buffer[at + 3] * 16777216 + buffer[at + 2] * 65536 + buffer[at + 1] * 256 + buffer[at]
+
+
+@inlined
+def _judge(buffer, at, end, final, big, unit, head, last, strict):  # type: ignore[no-untyped-def]
+    """Whether a record stands at `at`, judged by it and the records that would follow.
+
+    Not strict (in sequence): of every record of the chain the lengths or the time must make sense. Strict
+    (searching): both must, and a chain that the end of the input cuts short must start near `last`.
+    """
+    first = previous = last
+    clock = BELIEVED
+    fair = 0  # of the record before: good lengths and a good fraction
+    for step in range(CHAIN):
+        if at + head > end:
+            if final == 0:
+                return UNDECIDED
+            if step == 0 or (strict != 0 and last >= 0 and abs(first - last) > CLOCK_NEAR_S):
+                return REFUSED
+            if step == 1 and at > end and fair == 0:  # cut off, and doubtful
+                return REFUSED
+            return clock
+        second = _u32(buffer, at, big)
+        length = _u32(buffer, at + 8, big)
+        wire = _u32(buffer, at + 12, big)
+        if length > CAPTURED_MAX or wire == 0 and length == 0:
+            return REFUSED
+        fraction_good = _u32(buffer, at + 4, big) < unit
+        length_good = length <= wire and wire <= WIRE_MAX
+        near = previous < 0 or abs(second - previous) <= CLOCK_NEAR_S
+        if strict != 0:
+            if not (length_good and length > 0 and fraction_good and (near or step == 0)):
+                return REFUSED
+        elif not ((length_good and length > 0) or (fraction_good and near)):
+            return REFUSED
+        fair = 1 if length_good and fraction_good else 0
+        if step == 0:
+            first = second
+        elif near:
+            clock = BELIEVED_WITH_CLOCK
+        previous = second
+        at += head + length
+    return clock
+
+
+@compiled(
+    "int64(uint8[::1], int64, int64, int64, int64, int64, int64, int64, int64, int64[::1], int32[::1],"
+    " int32[::1], int64[::1], int64[::1])"
+)
+def index_pcap(  # type: ignore[no-untyped-def]
+    buffer, at, stop, end, final, big, unit, head, search, offset, captured, original, time_ns, state
+):
+    """Index the records from `at` up to `stop`; returns how many frames the columns now hold.
+
+    `end`: where the bytes end, `final` 1 if nothing follows them; `big` 1 for big-endian heads of `head`
+    bytes; `unit` fractions a second; `search` 1: first look for the next record at or after `at`.
+    state: see index_state. Not walked to the end because of SHORT or DAMAGED, state[POSITION] is the record.
+    """
+    scale = 1000000000 // unit
+    last = state[LAST_TIME]
+    start = -1
+    count = 0
+    status = WINDOW_DONE
+    if search != 0:
+        while at < end:
+            verdict = _judge(buffer, at, end, final, big, unit, head, last, 1)
+            if verdict == UNDECIDED:
+                state[POSITION] = at
+                state[STATUS] = SHORT
+                return 0
+            if verdict != REFUSED:
+                last = -1
+                break
+            at += 1
+        state[POSITION] = at
+        state[LAST_TIME] = last
+        state[STATUS] = WINDOW_DONE
+        return 0
+    while count < offset.shape[0] and at < stop:
+        if at < 0 or at + head > end:
+            status = SHORT
+            break
+        second = _u32(buffer, at, big)
+        fraction = _u32(buffer, at + 4, big)
+        length = _u32(buffer, at + 8, big)
+        wire = _u32(buffer, at + 12, big)
+        if (
+            length > 0
+            and length <= CAPTURED_MAX
+            and length <= wire
+            and wire <= WIRE_MAX
+            and fraction < unit
+            and (last < 0 or abs(second - last) <= CLOCK_NEAR_S)
+        ):
+            if at + head + length > end:
+                status = SHORT
+                break
+            last = second
+        else:
+            verdict = _judge(buffer, at, end, final, big, unit, head, last, 0)
+            if verdict == UNDECIDED:
+                status = SHORT
+                break
+            if verdict == REFUSED:
+                status = DAMAGED
+                break
+            if at + head + length > end:
+                status = SHORT
+                break
+            if verdict == BELIEVED_WITH_CLOCK:
+                last = second
+        offset[count] = at + head
+        captured[count] = length
+        original[count] = min(wire, INT32_MAX)
+        time_ns[count] = second * 1000000000 + fraction * scale
+        start = at
+        at += head + length
+        count += 1
+    state[POSITION] = at
+    state[STATUS] = status
+    state[LAST_TIME] = last
+    if start >= 0:
+        state[LAST_START] = start
+    return count
