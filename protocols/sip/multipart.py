@@ -6,6 +6,7 @@ from protocols.bounds import MULTIPART_DEPTH, MULTIPART_PARTS
 from protocols.sip.uri import parse_params
 
 _END_OF_HEAD = re.compile(rb"(?:\A|\n)\r?\n")
+_FOLD = re.compile(rb"\r?\n[ \t]+")
 _CONTENT_TYPE = re.compile(rb"^(?:content-type|c)[ \t]*:[ \t]*([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)", re.I | re.M)
 
 
@@ -56,4 +57,6 @@ def _part(raw: bytes) -> tuple[str, bytes]:
     end = _END_OF_HEAD.search(raw)
     head, content = (raw[: end.start()], raw[end.end() :]) if end else (raw, b"")
     named = _CONTENT_TYPE.search(head)
-    return (named[1].decode("utf-8", "surrogateescape") if named else "text/plain"), content
+    if named is None:
+        return "text/plain", content
+    return _FOLD.sub(b" ", named[1]).decode("utf-8", "surrogateescape"), content

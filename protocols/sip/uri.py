@@ -18,7 +18,8 @@ _NUMBER = re.compile(r"\+?[0-9A-Da-d*#]+\Z")
 
 
 class Uri(msgspec.Struct, frozen=True, gc=False):
-    """A URI: `user` with escapes decoded, `host` in lower case (IPv6 without brackets), `port` 0 if absent.
+    """A URI: `user` with escapes decoded, `host` in lower case (IPv6 without brackets), `port` 0 if absent
+    or none.
 
     `parameters` and `headers` are the raw text after the first `;` and after `?`. A tel URI has its number
     as `user`, an unknown scheme all it says as `host`.
@@ -126,9 +127,10 @@ def _other_uri(text: str, scheme: str, colon: str, rest: str) -> Uri:
     if scheme == "tel":
         number, _, parameters = rest.partition(";")
         return Uri("tel", unescape(number).translate(_SEPARATORS), "", 0, parameters, "")
-    if colon and "@" not in text.partition(":")[0] and not rest[:1].isdigit():
-        return Uri(scheme, "", rest, 0, "", "")
-    return _sip_uri("", text)  # a sender that forgot the scheme: user@host, host:5060
+    port = rest.partition(";")[0]
+    if not colon or "@" in scheme or (port.isdecimal() and len(port) <= 5):
+        return _sip_uri("", text)  # a sender that forgot the scheme: user@host, host:5060
+    return Uri(scheme, "", rest, 0, "", "")
 
 
 def split_port(text: str) -> tuple[str, int]:
@@ -141,7 +143,8 @@ def split_port(text: str) -> tuple[str, int]:
     else:
         host, _, port = text.partition(":")
         host, port = host.strip(" \t"), port.strip(" \t")
-    return host.lower(), int(port) if port.isdecimal() and len(port) <= 5 else 0
+    number = int(port) if port.isdecimal() and len(port) <= 5 else 0
+    return host.lower(), number if number < 65536 else 0
 
 
 def parse_name_addr(value: str) -> NameAddr:
