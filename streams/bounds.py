@@ -22,66 +22,88 @@ RTCP_SOURCES_MAX = 100_000
 
 RTCP_QUEUE_MAX = 4096
 """RTCP reports waiting for one stream's next row; older ones are folded first."""
-# Dialogs
-SIP_EVENTS_FIRST: Final = 192
+
+# --- Dialogs ---
+
+SIP_EVENTS_FIRST = 192
 """SIP events a call keeps from its beginning."""
 
-SIP_EVENTS_LAST: Final = 64
+SIP_EVENTS_LAST = 64
 """SIP events a call keeps from its end; those between are counted."""
 
-DIGITS: Final = 256
+DIGITS = 256
 """DTMF digits a call keeps."""
 
-HOLDS: Final = 64
+HOLDS = 64
 """Hold intervals a call keeps."""
 
-BRANCHES: Final = 16
+BRANCHES = 16
 """Answering dialogs a call tells apart."""
 
-HOPS: Final = 16
+HOPS = 16
 """Pairs of SIP addresses a call tells apart."""
 
-SENSORS: Final = 32
+SENSORS = 32
 """Sensors a call tells apart."""
 
-RELATED: Final = 16
+RELATED = 16
 """Other calls a call names."""
 
-HEADERS: Final = 32
+HEADERS = 32
 """Configured headers a call keeps."""
 
-TEXT: Final = 512
+TEXT = 512
 """Characters of any text taken from a SIP header."""
 
-KEY_TEXT: Final = 1_024
+KEY_TEXT = 1_024
 """Characters of a Call-ID or tag; messages with longer ones are counted and dropped."""
 
-HEARD: Final = 1_024
+HEARD = 1_024
 """Messages a call remembers to know them again, the oldest forgotten first."""
 
-TRANSACTIONS: Final = 64
+TRANSACTIONS = 64
 """INVITE transactions a call waits for at once."""
 
-LISTENING: Final = 64
+LISTENING = 64
 """Announced endpoints a call has at once."""
 
-MEDIA: Final = 8
+MEDIA = 8
 """Media of one session description that are announced."""
 
-PAYLOADS: Final = 32
+PAYLOADS = 32
 """Payload types of one announced endpoint."""
 
-CANDIDATES: Final = 16
+CANDIDATES = 16
 """ICE candidates of one announced endpoint."""
 
-EARLY_CALLS: Final = 10_000
+EARLY_CALLS = 10_000
 """Calls of a site of which a response came before any request."""
 
-EARLY_MESSAGES: Final = 16
+EARLY_MESSAGES = 16
 """Responses kept for each of them."""
 
-QUEUE_MESSAGES: Final = 1_000_000
+QUEUE_MESSAGES = 1_000_000
 """Messages of a site that wait for its clock; beyond, the clock is moved."""
 
-QUEUE_BLOCK: Final = 262_144
+QUEUE_BLOCK = 262_144
 """Octets of SIP in one block of saved queue."""
+
+# --- Records ---
+
+GAPS_MAX = 1024
+"""Gaps of 2 s and more a stream keeps, the first ones."""
+
+DIGITS_MAX = 256
+"""DTMF digits a stream, and a record, keeps: the first ones."""
+
+SHARED_ROWS_MAX = 2048
+"""Window rows a stream with several owners keeps (over five hours), the first ones."""
+
+STREAMS_PER_CALL_MAX = 64
+"""Streams a call keeps, those that began first."""
+
+RELATED_MAX = 16
+"""Other calls a record names."""
+
+ORPHAN_STREAMS_MAX = 10_000
+"""Streams whose call has not been heard of; further ones are dropped."""

@@ -12,7 +12,9 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
     bye_ok_timeout_hard_s: int = 600
     cancel_timeout_s: int = 10
     failure_timeout_s: int = 5  # final 3xx to 6xx
-    failure_timeouts_s: dict[int, int] = {300: 300, 481: 180, 487: 15, 401: 60, 407: 60, 501: 60}
+    failure_timeouts_s: dict[int, int] = msgspec.field(
+        default_factory=lambda: {300: 300, 481: 180, 487: 15, 401: 60, 407: 60, 501: 60}
+    )  # where it is another
     no_answer_timeout_s: int = 300  # no 18x, no final response
     one_way_timeout_s: int = 15  # SIP in one direction only, not answered
     absolute_timeout_s: int = 14400
@@ -31,3 +33,15 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
         "X-Orig-Call-ID",
         "In-Reply-To",
     )  # headers that name the Call-ID of another leg
+
+
+class RecordSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The records: media timers (names and defaults of VoIPmonitor), channels, and when a call is let go."""
+
+    channels_max: int = 0  # calls in progress an account may have; 0: no limit, no channel is asked for
+    rtp_timeout_s: int = 300  # RTP was heard, then silence
+    sip_without_rtp_timeout_s: int = 3600  # never any RTP
+    closed_s: int = 60  # how long a closed call still takes what comes late, as in CallSettings
+    interim_after_s: int = 60  # wall time that media's clock may stand still
+    related_by_numbers: bool = True  # name calls with the same numbers at the same time, within a partition
+    saves_state: bool = True  # False: `changes` is never asked for

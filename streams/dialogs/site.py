@@ -1,0 +1,473 @@
+"""The calls of one site: messages put in event-time order, matched to their call, and its timers fired."""
+
+import heapq
+from bisect import bisect_left
+from typing import Final
+
+from protocols import sip
+from protocols.sip import SipError, SipMessage
+from schemas.clock import END_OF_CAPTURE, NOT_STARTED
+from schemas.media_endpoints import CallEnded, EndpointEvent
+from schemas.sip_messages import SipBatch, SipPacket
+from streams import bounds
+from streams.clock import SiteClock
+from streams.dialogs import responses
+from streams.dialogs.call import (
+    CANCEL,
+    CAPTURE_END,
+    EVICTED,
+    FAILURE,
+    REPLACED,
+    START_NOT_SEEN,
+    TOO_MANY_MESSAGES,
+    Call,
+)
+from streams.dialogs.endpoints import announce_again, on_description
+from streams.dialogs.hearing import AGAIN, COPY, SAME, Hearing, classify, find_hop, note_event
+from streams.dialogs.identity import cdr_id_of
+from streams.dialogs.others import count_other
+from streams.dialogs.parties import read_agent, read_parties
+from streams.dialogs.register import Register
+from streams.dialogs.requests import ON_REQUEST
+from streams.dialogs.state import CallState, Early
+from streams.dialogs.timers import end_by_timer, next_deadline
+
+_SECOND: Final = 1_000_000
+EARLY_TIMER: Final = 0  # kinds of timers, in the order of firing at one time
+CALL_TIMER: Final = 1
+
+CallKey = tuple[str, str]
+"""Call-ID, From tag of the initial INVITE."""
+
+Queued = tuple[int, str, int, SipPacket]
+"""Time, sensor, order of arrival, message."""
+
+
+class Site:
+    """One site's signalling. All times µs of event time."""
+
+    def __init__(self, register: Register, account: str, site: str) -> None:
+        settings = register.settings
+        gone_s = settings.sensor_gone_s
+        self.register = register
+        self.settings = settings
+        self.account = account
+        self.site = site
+        self.clock = SiteClock(gone_us=None if gone_s is None else gone_s * _SECOND)
+        self.sent_us = NOT_STARTED  # clock that has been sent out
+        self.now_us = NOT_STARTED  # event time reached
+        self.arrived = 0
+        self.serial = 0
+        self.queue: list[Queued] = []
+        self.in_order = True
+        self.events: list[EndpointEvent] = []
+        self.by_key: dict[CallKey, CallState] = {}
+        self.early: dict[CallKey, Early] = {}
+        self.timers: list[tuple[int, int, str, str]] = []
+        self.unanswered: list[tuple[int, str]] = []
+        self.copy_us = settings.copy_ms * 1000
+        self.closed_us = settings.closed_s * _SECOND
+        # what has been saved of it
+        self.early_changed: set[CallKey] = set()
+        self.early_saved: set[CallKey] = set()
+        self.queue_changed = False
+        self.queue_blocks = 0
+        self.saved = b""
+
+    # messages in
+
+    def apply(self, batch: SipBatch) -> None:
+        """Queue a sensor's messages and take its watermark."""
+        if batch.messages:
+            sensor, first = batch.sensor, self.arrived
+            self.queue.extend(
+                [(packet.time_us, sensor, first + n, packet) for n, packet in enumerate(batch.messages)]
+            )
+            self.arrived += len(batch.messages)
+            self.in_order = False
+            self.queue_changed = True
+        self.clock.heard(batch.sensor, batch.clock_us)
+        if len(self.queue) > bounds.QUEUE_MESSAGES:
+            self._shorten()
+
+    def _shorten(self) -> None:
+        """A sensor holds the clock and the queue is full: go on without it."""
+        self.queue.sort()
+        self.clock.force(self.queue[-bounds.QUEUE_MESSAGES][0])
+        self.register.counters["clock-forced"] += 1
+
+    def advance(self) -> None:
+        """Apply every message and fire every timer before the clock, in event-time order."""
+        clock = self.clock.now
+        if not self.in_order:
+            self.queue.sort()
+            self.in_order = True
+        ended = clock >= END_OF_CAPTURE
+        ready = len(self.queue) if ended else bisect_left(self.queue, (clock,))
+        if ready:
+            timers = self.timers
+            for time_us, sensor, _, packet in self.queue[:ready]:
+                while timers and timers[0][0] < time_us:
+                    self._fire()
+                if time_us < self.now_us:
+                    self.register.counters["late"] += 1
+                else:
+                    self.now_us = time_us
+                self._hear(packet, sensor)
+            del self.queue[:ready]
+            self.queue_changed = True
+        if ended:
+            self._finish()
+        else:
+            while self.timers and self.timers[0][0] < clock:
+                self._fire()
+        self.now_us = max(self.now_us, clock)
+
+    def _hear(self, packet: SipPacket, sensor: str) -> None:
+        """Read a message and give it to its call."""
+        counters = self.register.counters
+        try:
+            raw = packet.raw
+            message = sip.parse(raw if raw.isascii() else _readable(raw))
+        except SipError:
+            counters["unreadable"] += 1
+            return
+        call_id, from_tag = message.call_id, message.from_tag
+        if len(call_id) > bounds.KEY_TEXT or len(from_tag) > bounds.KEY_TEXT:
+            counters["key-too-long"] += 1
+            return
+        side = "a"
+        state = self.by_key.get((call_id, from_tag))
+        if state is None:
+            to_tag = message.to_tag
+            if to_tag != from_tag:
+                state = self.by_key.get((call_id, to_tag))
+                side = "b"
+            if state is None:
+                self._without_call(packet, sensor, message)
+                return
+        elif not from_tag and _from_callee(state.call, packet, message):
+            side = "b"
+        if message.method == "INVITE" and message.is_request and _begins_anew(state, message, packet.time_us):
+            self._replace(state)
+            self._without_call(packet, sensor, message)
+            return
+        self._join(state, packet, sensor, message, side)
+
+    def _join(self, state: CallState, packet: SipPacket, sensor: str, message: SipMessage, side: str) -> None:
+        """Apply a message to its call."""
+        call = state.call
+        heard = Hearing(packet, message, sensor, self.now_us, side)
+        request = message.is_request
+        heard.hop = find_hop(state, packet, request and message.method == "INVITE" and not message.to_tag)
+        classify(state, heard, self.copy_us)
+        self.register.touch(state)
+        if heard.news in (COPY, SAME):
+            return
+        call.last_us = max(call.last_us, heard.time_us)
+        if call.closed:
+            call.closed = False
+            state.closed_us = None
+        if request:
+            call.requests_seen = True
+        else:
+            call.responses_seen = True
+        note_event(call, heard)
+        if heard.news == AGAIN:
+            if request and message.method == "INVITE":
+                state.invite_last_us = heard.time_us
+        else:
+            self._learn(state, heard)
+            if request:
+                handler = ON_REQUEST.get(message.method)
+                if handler is not None:
+                    handler(self, state, heard)
+            else:
+                responses.on_response(self, state, heard)
+        if call.messages > self.settings.sip_messages_max and call.ended_us is None:
+            self.end(state, call.last_us, TOO_MANY_MESSAGES)
+        self.schedule(state)
+
+    def _learn(self, state: CallState, heard: Hearing) -> None:
+        call = state.call
+        if heard.sender == "a":
+            if call.dscp_a is None:
+                call.dscp_a = heard.packet.dscp
+            if not state.agent_a_sure:
+                read_agent(state, heard)
+        else:
+            if call.dscp_b is None:
+                call.dscp_b = heard.packet.dscp
+            if not state.agent_b_sure:
+                read_agent(state, heard)
+
+    def describe(self, state: CallState, heard: Hearing) -> None:
+        """Announce what the session description of a message says, if it has one and the call goes on."""
+        if heard.message.body and state.call.ended_us is None:
+            problem = on_description(state, heard, self.events)
+            if problem is not None:
+                self.register.counters[problem] += 1
+
+    # calls
+
+    def _without_call(self, packet: SipPacket, sensor: str, message: SipMessage) -> None:
+        """A message of no call that is known: it makes one, waits for its request, or is counted."""
+        method = message.method
+        if not message.is_request:
+            if method == "INVITE":
+                self._wait(packet, sensor, message)
+            else:
+                count_other(self.register.counters, message)
+            return
+        key = (message.call_id, message.from_tag)
+        if method == "INVITE":
+            self._begin(packet, sensor, message, started=not message.to_tag)
+            self._take_early(key)
+        elif method == "ACK" and message.to_tag and not self._refused(key):
+            self._begin(packet, sensor, message, started=False)
+            self._take_early(key)
+        elif method == "BYE":
+            self._begin(packet, sensor, message, started=False)
+        else:
+            count_other(self.register.counters, message)
+
+    def _begin(self, packet: SipPacket, sensor: str, message: SipMessage, started: bool) -> None:
+        """Make a call from the first message heard of it."""
+        register = self.register
+        if register.findable >= self.settings.calls_max:
+            self._evict()
+        start_us = packet.time_us
+        src_ip, src_port, dst_ip, dst_port = packet.src_ip, packet.src_port, packet.dst_ip, packet.dst_port
+        if not message.is_request:
+            src_ip, src_port, dst_ip, dst_port = dst_ip, dst_port, src_ip, src_port
+        call = Call(
+            cdr_id_of(self.account, self.site, message.call_id, message.from_tag, start_us),
+            self.account,
+            self.site,
+            message.call_id,
+            message.from_tag,
+            start_us,
+            sensor,
+            [sensor],
+            src_ip,
+            src_port,
+            dst_ip,
+            dst_port,
+            packet.transport,
+            packet.vlan,
+        )
+        call.last_us = start_us
+        call.hops.append((src_ip, src_port, dst_ip, dst_port))
+        state = CallState(call, self.serial)
+        self.serial += 1
+        state.hop_of[(src_ip, src_port, dst_ip, dst_port)] = 0
+        state.absolute_us = start_us + self.settings.absolute_timeout_s * _SECOND
+        if not started:
+            call.flags.append(START_NOT_SEEN)
+            read_parties(call, message)
+            if message.method == "INVITE":
+                state.invite_cseq = message.cseq
+        self.by_key[(message.call_id, message.from_tag)] = state
+        register.add(state)
+        register.counters["calls"] += 1
+        heapq.heappush(self.unanswered, (state.serial, call.cdr_id))
+        self._join(state, packet, sensor, message, "a")
+
+    def _evict(self) -> None:
+        """Too many calls: the oldest unanswered one goes, else the oldest of all."""
+        states = self.register.states
+        while self.unanswered:
+            _, cdr_id = heapq.heappop(self.unanswered)
+            state = states.get(cdr_id)
+            if state is not None and not state.gone and not state.established:
+                break
+        else:
+            state = next(iter(self.by_key.values()), None)
+        if state is None:
+            return  # the calls are another site's
+        self.register.counters["calls-evicted"] += 1
+        if not state.call.closed:
+            state.call.flags.append(EVICTED)
+            self.end(state, state.call.last_us, EVICTED)
+            self._close(state)
+        self._retire(state)
+
+    def _replace(self, state: CallState) -> None:
+        """A new call under the same Call-ID and From tag: no message finds the old one any more."""
+        if not state.call.closed:
+            self.end(state, state.call.last_us, REPLACED)
+            self._close(state)
+        self._retire(state)
+
+    def end(self, state: CallState, ended_us: int, reason: str) -> None:
+        """The call is over, unless something corrects that."""
+        call = state.call
+        if call.ended_us is None:
+            self.events.append(CallEnded(self.now_us, call.cdr_id))
+            call.ended_us, call.end_reason = ended_us, reason
+
+    def reopen(self, state: CallState) -> None:
+        """It was not over: a new INVITE, a late answer."""
+        call = state.call
+        if call.ended_us is None:
+            return
+        call.ended_us, call.end_reason, call.close_at_us = None, "", None
+        announce_again(state, self.now_us, self.events)
+        if not state.established:
+            heapq.heappush(self.unanswered, (state.serial, call.cdr_id))
+
+    def _close(self, state: CallState) -> None:
+        state.call.closed = True
+        state.call.close_at_us = self.now_us
+        state.closed_us = self.now_us
+        self.register.touch(state)
+        self.schedule(state)
+
+    def _retire(self, state: CallState) -> None:
+        key = (state.call.call_id, state.call.from_tag)
+        if self.by_key.get(key) is state:
+            del self.by_key[key]
+        self.register.retire(state)
+
+    # timers
+
+    def schedule(self, state: CallState) -> None:
+        """Set the call's next timer."""
+        call = state.call
+        if state.closed_us is not None:
+            due = state.closed_us + self.closed_us
+        else:
+            due = next_deadline(state, self.settings)
+            if call.ended_us is not None:
+                call.close_at_us = due
+        state.due_us = due
+        if due < state.queued_us or not state.queued_us:
+            state.queued_us = due
+            heapq.heappush(self.timers, (due, CALL_TIMER, call.cdr_id, ""))
+
+    def _fire(self) -> None:
+        """Fire the first timer."""
+        due, kind, name, tag = heapq.heappop(self.timers)
+        self.now_us = max(self.now_us, due)
+        if kind == EARLY_TIMER:
+            self._give_up_waiting((name, tag))
+            return
+        state = self.register.states.get(name)
+        if state is None or state.gone or state.queued_us != due:
+            return
+        if state.due_us > due:
+            state.queued_us = state.due_us
+            heapq.heappush(self.timers, (state.due_us, CALL_TIMER, name, ""))
+            return
+        state.queued_us = 0
+        if state.closed_us is not None:
+            self._retire(state)
+            return
+        if state.call.ended_us is None:
+            end_by_timer(state, due)
+            self.events.append(CallEnded(self.now_us, name))
+        self._close(state)
+
+    def _finish(self) -> None:
+        """The capture ended: nothing more comes, so what waits is decided, and what is open is closed."""
+        for key in sorted(self.early, key=lambda each: (self.early[each].due_us, each)):
+            self._give_up_waiting(key)
+        for state in list(self.by_key.values()):
+            call = state.call
+            if call.closed:
+                continue
+            if call.failure_us is not None:
+                self.end(state, call.failure_us, FAILURE)
+            elif call.cancel_us is not None and not state.established:
+                self.end(state, call.last_us, CANCEL)
+            else:
+                self.end(state, call.last_us, CAPTURE_END)
+            self._close(state)
+
+    # responses before their request
+
+    def _wait(self, packet: SipPacket, sensor: str, message: SipMessage) -> None:
+        """Keep a response: its INVITE may have been captured later than it was sent."""
+        key = (message.call_id, message.from_tag)
+        waiting = self.early.get(key)
+        if waiting is None:
+            if len(self.early) >= bounds.EARLY_CALLS:
+                self._give_up_waiting(next(iter(self.early)))
+            due = self.now_us + self.settings.early_response_s * _SECOND
+            waiting = self.early[key] = Early(due)
+            heapq.heappush(self.timers, (due, EARLY_TIMER, *key))
+        if len(waiting.messages) < bounds.EARLY_MESSAGES:
+            waiting.messages.append((sensor, packet))
+            self.early_changed.add(key)
+        else:
+            self.register.counters["early-dropped"] += 1
+
+    def _pop_early(self, key: CallKey) -> Early | None:
+        waiting = self.early.pop(key, None)
+        if waiting is not None:
+            if key in self.early_saved:
+                self.early_changed.add(key)
+            else:
+                self.early_changed.discard(key)
+        return waiting
+
+    def _take_early(self, key: CallKey) -> None:
+        """The request came: its responses follow."""
+        waiting = self._pop_early(key)
+        if waiting is not None:
+            for sensor, packet in waiting.messages:
+                self._hear(packet, sensor)
+
+    def _refused(self, key: CallKey) -> bool:
+        """Whether a failure waits for the INVITE that this ACK belongs to."""
+        waiting = self.early.get(key)
+        return waiting is not None and any(_status(packet.raw) >= 300 for _, packet in waiting.messages)
+
+    def _give_up_waiting(self, key: CallKey) -> None:
+        """The INVITE was not captured: 18x and 2xx make a call without it, others are counted."""
+        waiting = self._pop_early(key)
+        if waiting is None:
+            return
+        for sensor, packet in waiting.messages:
+            message = sip.parse(packet.raw if packet.raw.isascii() else _readable(packet.raw))
+            state = self.by_key.get(key)
+            if state is not None:
+                self._join(state, packet, sensor, message, "a")
+            elif 100 < message.status < 300:
+                self._begin(packet, sensor, message, started=False)
+            else:
+                count_other(self.register.counters, message)
+
+
+def _status(raw: bytes) -> int:
+    return sip.parse(raw if raw.isascii() else _readable(raw)).status
+
+
+def _readable(raw: bytes) -> bytes:
+    """Octets that are not UTF-8 in the head become U+FFFD, so that every text can be stored."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        head, end, body = raw.partition(b"\r\n\r\n")
+        return head.decode("utf-8", "replace").encode() + end + body
+    return raw
+
+
+def _from_callee(call: Call, packet: SipPacket, message: SipMessage) -> bool:
+    """Without tags (RFC 2543) the addresses say whose From it is."""
+    if message.to_tag or call.to_tag:
+        return False
+    src, dst = (packet.src_ip, packet.src_port), (packet.dst_ip, packet.dst_port)
+    if not message.is_request:
+        src, dst = dst, src
+    return src == (call.dst_ip, call.dst_port) and dst != src
+
+
+def _begins_anew(state: CallState, message: SipMessage, time_us: int) -> bool:
+    """Whether an INVITE under a known Call-ID and From tag begins another call."""
+    call = state.call
+    if message.to_tag:
+        return False
+    if call.bye_us is not None:
+        return (time_us > call.bye_us and START_NOT_SEEN not in call.flags) or call.closed
+    return state.established and bool(call.to_tag) and message.cseq > state.invite_cseq >= 0

@@ -1,0 +1,77 @@
+"""What the dialogs keep of a call beside what the records read."""
+
+import msgspec
+
+from schemas.media_endpoints import EndpointOpened
+from schemas.sip_messages import SipPacket
+from streams.dialogs.call import Call
+
+MessageKey = tuple[int, str, int, str, int, bytes, int, bytes, int, str]
+"""CSeq number, method, status, To tag, checksum of the body, addresses and ports, branch: one message on
+one hop."""
+
+ContentKey = tuple[int, str, int, str, str]
+"""CSeq number, method, status, To tag, side whose From it is: one message on all its hops."""
+
+ListenKey = tuple[str, int, str, int]
+"""Side, hop, branch, number of the media in its session description."""
+
+
+class Heard(msgspec.Struct, array_like=True, gc=False):
+    """A message on one hop: by which sensor, when last, and how often again."""
+
+    sensor: int
+    time_us: int
+    again: int = 0
+
+
+class Content(msgspec.Struct, array_like=True, gc=False):
+    """A message on all hops: how often again where it was heard most, and who heard it first."""
+
+    sensor: int
+    time_us: int
+    hop: int
+    again: int = 0
+
+
+class Listening(msgspec.Struct, array_like=True):
+    """An endpoint a side listens on now; not announced where another hop has announced the same."""
+
+    opened: EndpointOpened
+    announced: bool
+
+
+class CallState(msgspec.Struct):
+    """A call and the dialogs' own bookkeeping. Changed in place."""
+
+    call: Call
+    serial: int  # calls of a site in order of creation
+    due_us: int = 0  # next timer
+    queued_us: int = 0  # the timer entry in the site's heap
+    absolute_us: int = 0
+    closed_us: int | None = None
+    forgotten: bool = False  # the records need it no more
+    gone: bool = False  # no message finds it any more
+    heard: dict[MessageKey, Heard] = {}
+    heard_elsewhere: dict[tuple[int, MessageKey], Heard] = {}  # by sensors after the first
+    contents: dict[ContentKey, Content] = {}
+    hop_of: dict[tuple[bytes, int, bytes, int], int] = {}
+    pending: dict[tuple[int, int, str], int] = {}  # INVITE without final: hop, CSeq, branch; its time
+    invite_cseq: int = -1  # highest CSeq of an initial INVITE
+    invite_last_us: int | None = None  # last INVITE heard, again or not
+    established: bool = False  # a 2xx, or an ACK that says there was one
+    answered: dict[str, int] = {}  # To tags that sent a 2xx: the hop it was heard on first
+    offer_cseq: int = -1  # CSeq of the last request that carried an offer
+    listening: dict[ListenKey, Listening] = {}
+    bodies: dict[tuple[str, int, str], int] = {}  # checksum of the last session description
+    before_offer: dict[ListenKey, EndpointOpened | None] = {}  # what a re-INVITE replaced
+    before_offer_cseq: int = -1
+    agent_a_sure: bool = False
+    agent_b_sure: bool = False
+
+
+class Early(msgspec.Struct):
+    """Responses to an INVITE that has not been heard."""
+
+    due_us: int
+    messages: list[tuple[str, SipPacket]] = []  # sensor, message
