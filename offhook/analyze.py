@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +14,7 @@ from offhook.errors import DONE, FAILED, UsageError
 from offhook.output.writer import Row, Writer
 from offhook.pipeline import Analysis
 from offhook.progress import progress_of
+from offhook.report import Shown
 from offhook.rows import MessageRow, WindowRow
 from offhook.text import clean
 from offhook.times import Clock
@@ -69,13 +69,15 @@ def run(options: argparse.Namespace) -> int:
     _say_when_compiling()
     live = "-" in options.files
     analysis = Analysis(options.files, chosen, want=frozenset({selection.want}))
-    shown: Counter[str] = Counter()
+    shown = Shown()
     with _open_output(options.output) as out:
         writer = _writer(options, out, selection.kind, clock, live=live)
         with progress_of(analysis, sys.stderr):
             for row in selection.of(analysis):
                 writer.write(row)
-                shown[row.outcome if isinstance(row, CallRecord) else ""] += 1
+                shown.rows += 1
+                if isinstance(row, CallRecord):
+                    shown.count(row.outcome, row.flags)
         writer.finish(analysis.summary, shown)
         out.flush()
     if options.format != "table" or options.output:
@@ -131,14 +133,10 @@ def _check_output(options: argparse.Namespace) -> None:
 
 def _say_when_compiling() -> None:
     """One line on standard error when the kernels are compiled, which happens once a machine."""
-    said: list[str] = []
 
-    def say(kernel: str) -> None:
-        if not said:
-            folder = compiler.cache_folder()
-            line = f"offhook: compiling kernels once, about 10 s; kept in {folder}"
-            print(line, file=sys.stderr, flush=True)
-        said.append(kernel)
+    def say(folder: Path) -> None:
+        line = f"offhook: compiling kernels once, about 10 s; kept in {folder}"
+        print(line, file=sys.stderr, flush=True)
 
     compiler.on_compile = say
 

@@ -11,6 +11,20 @@ class Progress(msgspec.Struct):
     packets: int = 0
 
 
+class Shown(msgspec.Struct):
+    """What was written: rows, and of calls how they ended and what stood out."""
+
+    rows: int = 0
+    outcomes: dict[str, int] = {}
+    flags: dict[str, int] = {}
+
+    def count(self, outcome: str, flags: list[str]) -> None:
+        """One call."""
+        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+        for flag in flags:
+            self.flags[flag] = self.flags.get(flag, 0) + 1
+
+
 class Summary(msgspec.Struct):
     """A run after its end.
 

@@ -20,7 +20,8 @@ from capture.settings import CaptureSettings
 from offhook import voipmonitor_conf
 from offhook.bounds import SETTINGS_FILE_BYTES
 from offhook.errors import CommandError, UsageError
-from streams.settings import CallSettings
+from streams.media.settings import MediaSettings
+from streams.settings import CallSettings, RecordSettings
 
 
 class OffhookSettings(msgspec.Struct, frozen=True):
@@ -34,6 +35,8 @@ SECTIONS: Final[dict[str, type[Any]]] = {
     "": OffhookSettings,
     "capture": CaptureSettings,
     "calls": CallSettings,
+    "media": MediaSettings,
+    "records": RecordSettings,
 }
 """The rooms' settings by their section in offhook.toml; "" are the keys above the first section."""
 
@@ -72,6 +75,8 @@ class Settings(msgspec.Struct, frozen=True):
     offhook: OffhookSettings = OffhookSettings()
     capture: CaptureSettings = msgspec.field(default_factory=CaptureSettings)
     calls: CallSettings = msgspec.field(default_factory=CallSettings)
+    media: MediaSettings = msgspec.field(default_factory=MediaSettings)
+    records: RecordSettings = msgspec.field(default_factory=RecordSettings)
     origins: dict[str, str] = {}
     notes: list[str] = []
 
@@ -95,7 +100,7 @@ def collect(options: argparse.Namespace, environment: Mapping[str, str]) -> tupl
             found[setting.section, setting.key] = (accepted, setting.origin)
     rooms = {section: _build(section, found, problems) for section in SECTIONS}
     origins = {_full(section, key): origin for (section, key), (_, origin) in found.items()}
-    return Settings(rooms[""], rooms["capture"], rooms["calls"], origins, notes), problems
+    return Settings(offhook=rooms.pop(""), origins=origins, notes=notes, **rooms), problems
 
 
 def keys(section: str) -> dict[str, Any]:

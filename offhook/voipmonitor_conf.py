@@ -1,6 +1,7 @@
 """Reads VoIPmonitor's own settings file as it is: which of its keys we honour, and a word on the others.
 
-Lines are `key = value`; `#` and `;` begin comments, `[general]` is the only section.
+Lines are `key = value`; `#` begins a comment, and `;` at the beginning of a line; `[general]` is the only
+section.
 """
 
 import re
@@ -36,18 +37,20 @@ def _pairs(values: list[str]) -> Any:
     return {pair[0]: pair[1] for value in values if len(pair := value.replace(",", " ").split()) == 2}
 
 
-def _yes(values: list[str]) -> Any:
-    return "true" if values[-1].strip().lower() in {"yes", "y", "true", "1", "on"} else "false"
+def _list(values: list[str]) -> Any:
+    """`X-One ; X-Two`, a line or several."""
+    return ",".join(part.strip() for value in values for part in re.split(r"[;,]", value) if part.strip())
 
 
 HONOURED: Final[dict[str, tuple[Target, Callable[[list[str]], Any]]]] = {
     "sipport": (("capture", "sip_ports"), _joined),
     "rtptimeout": (("records", "rtp_timeout_s"), _text),
+    "sipwithoutrtptimeout": (("records", "sip_without_rtp_timeout_s"), _text),
     "absolute_timeout": (("calls", "absolute_timeout_s"), _text),
     "onewaytimeout": (("calls", "one_way_timeout_s"), _text),
-    "sipwithoutrtptimeout": (("records", "sip_without_rtp_timeout_s"), _text),
-    "natalias": (("media", "nat_aliases"), _pairs),
-    "destination_number_mode": (("calls", "callee_from"), _text),
+    "custom_headers": (("calls", "headers"), _list),
+    "matchheader": (("calls", "related_headers"), _list),
+    "natalias": (("media", "natalias"), _pairs),
 }
 """Keys with a counterpart in our settings."""
 
@@ -103,7 +106,7 @@ def read(text: str) -> Iterator[ConfKey]:
     lines: dict[str, int] = {}
     values: dict[str, list[str]] = {}
     for number, written in enumerate(text.splitlines(), 1):
-        line = re.split(r"(?:^|\s)[#;]", written, maxsplit=1)[0]
+        line = re.split(r"^\s*[#;]|\s#", written, maxsplit=1)[0]
         found = _LINE.fullmatch(line)
         if found is None:
             if line.strip() and not line.strip().startswith("["):

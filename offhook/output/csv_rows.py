@@ -8,7 +8,7 @@ import msgspec
 
 from offhook.output.json_lines import with_times
 from offhook.output.writer import Row
-from offhook.report import Summary
+from offhook.report import Shown, Summary
 from offhook.text import clean, unformula
 
 CHILDREN = frozenset({"sip_events", "dtmf", "hold", "streams", "rtcp"})
@@ -33,7 +33,7 @@ class CsvRows:
         if self._flush:
             self._out.flush()
 
-    def finish(self, summary: Summary, shown: dict[str, int]) -> None:
+    def finish(self, summary: Summary, shown: Shown) -> None:
         """CSV carries rows alone."""
 
 

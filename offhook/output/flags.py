@@ -1,13 +1,14 @@
 """What stands out about a call, in words."""
 
+from functools import cache
 from typing import Final
 
 from schemas.cdr import CallRecord
+from streams.records import flags
 
-WORDS: Final[dict[str, str]] = {}
-"""Flags of the call record whose name alone does not say enough."""
-
-_SAID_BETTER: Final = frozenset({"one-way", "dead-air", "capture-drops", "t38"})
+_SAID_BETTER: Final = frozenset(
+    {flags.ONE_WAY, flags.DEAD_AIR_A, flags.DEAD_AIR_B, flags.CAPTURE_DROPS, flags.T38}
+)
 """Flags that a field of the record says with a side or a number."""
 
 
@@ -25,7 +26,10 @@ def in_words(call: CallRecord) -> str:
         said.append("T.38 fax")
     if not call.complete:
         said.append("not complete")
-    for flag in call.flags:
-        if flag.replace("_", "-") not in _SAID_BETTER:
-            said.append(WORDS.get(flag) or flag.replace("_", " ").replace("-", " "))
+    said += [_words(flag) for flag in call.flags if flag not in _SAID_BETTER]
     return ", ".join(said)
+
+
+@cache
+def _words(flag: str) -> str:
+    return " ".join(word.upper() if word in {"rtp", "sip"} else word for word in flag.split("-"))

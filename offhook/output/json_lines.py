@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from offhook.output.writer import Row
-from offhook.report import Summary
+from offhook.report import Shown, Summary
 from offhook.rows import MessageRow, WindowRow
 from offhook.text import without_surrogates
 from offhook.times import rfc3339
@@ -27,7 +27,7 @@ class JsonLines:
         if self._flush:
             self._out.flush()
 
-    def finish(self, summary: Summary, shown: dict[str, int]) -> None:
+    def finish(self, summary: Summary, shown: Shown) -> None:
         """JSON carries rows alone."""
 
 

@@ -3,18 +3,21 @@
 from collections.abc import Iterator
 
 from offhook.bounds import WARNING_LINES
-from offhook.report import Summary
+from offhook.report import Shown, Summary
 from offhook.text import clean
 from offhook.times import Clock
+from streams.records.flags import MEANINGS as FLAGS
 
 
-def summary_lines(summary: Summary, shown: dict[str, int], clock: Clock) -> Iterator[str]:
+def summary_lines(summary: Summary, shown: Shown, clock: Clock) -> Iterator[str]:
     """Lines of the report: headings without, details with an indent."""
     yield ""
     yield f"{_count(summary.calls, 'call')}, {_count(summary.streams, 'stream')}{_span(summary, clock)}"
-    outcomes = {name: n for name, n in shown.items() if name and n}
-    if outcomes:
-        yield "  " + ", ".join(f"{n:,} {name}" for name, n in sorted(outcomes.items(), key=_largest))
+    if shown.outcomes:
+        yield "  " + ", ".join(f"{n:,} {name}" for name, n in sorted(shown.outcomes.items(), key=_largest))
+    if shown.flags:
+        yield "flags"
+        yield from _counters(shown.flags, FLAGS)
     if packets := {kind: n for kind, n in summary.packets.items() if n}:
         yield f"{_count(sum(packets.values()), 'packet')}"
         yield "  " + ", ".join(f"{n:,} {kind}" for kind, n in sorted(packets.items(), key=_largest))

@@ -7,7 +7,7 @@ from offhook.output.paint import Paint
 from offhook.output.summary import summary_lines
 from offhook.output.views import Column, View
 from offhook.output.writer import Row
-from offhook.report import Summary
+from offhook.report import Shown, Summary
 from offhook.text import fit, width
 from offhook.times import Clock
 
@@ -48,7 +48,7 @@ class Table:
         if self._live:
             self._out.flush()
 
-    def finish(self, summary: Summary, shown: dict[str, int]) -> None:
+    def finish(self, summary: Summary, shown: Shown) -> None:
         """Write the rows kept, the legend and the report."""
         if self._held:
             self._release()

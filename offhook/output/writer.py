@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from offhook.report import Summary
+from offhook.report import Shown, Summary
 from offhook.rows import MessageRow, WindowRow
 from schemas.cdr import CallRecord, StreamRecord
 
@@ -15,8 +15,5 @@ class Writer(Protocol):
     def write(self, row: Row) -> None:
         """Write one row, or keep it until enough is known to lay it out."""
 
-    def finish(self, summary: Summary, shown: dict[str, int]) -> None:
-        """Write what was kept, and the report where the format has one.
-
-        `shown` counts the rows written, by outcome for calls and under "" for others.
-        """
+    def finish(self, summary: Summary, shown: Shown) -> None:
+        """Write what was kept, and the report where the format has one."""

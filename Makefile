@@ -1,0 +1,30 @@
+.PHONY: setup demo test check bench lock clean
+
+PY := .venv/bin/python
+
+setup:  ## .venv with the locked packages and offhook
+	@tools/setup
+
+demo: setup  ## make a capture with known truth, analyse it and a real one
+	@$(PY) tools/demo.py
+
+test: setup  ## all tests; installs tshark and sipp to compare with
+	@tools/test-programs
+	$(PY) -m pytest -n 2
+
+check: setup  ## style, types, arrows between rooms, clock graph, what must not be in the repository
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) tools/check_arrows.py
+	$(PY) -m eventlog.clocks
+	$(PY) tools/check_names.py
+
+bench: setup  ## speed and memory, whole and by part
+	$(PY) -m benchmarks
+
+lock: setup  ## choose versions anew, within pyproject.toml
+	$(PY) tools/lock.py
+
+clean:
+	rm -rf .venv demo build dist *.egg-info

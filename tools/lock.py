@@ -1,0 +1,31 @@
+"""Writes the lock files: exact versions with hashes, for Python 3.11 and newer on any Linux, no host named.
+
+The resolver (uv) is put into a folder of its own, so that it is no part of what it locks.
+"""
+
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[1]
+_COMMON: Final = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url")
+_QUIET: Final = ("--quiet", "--no-header", "--no-annotate", "--upgrade")
+
+
+def main() -> int:
+    """Write requirements.lock (to run) and requirements-dev.lock (to run, test and check)."""
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        subprocess.run([f"{folder}/bin/pip", "install", "--quiet", "uv"], check=True)
+        compile_lock = [f"{folder}/bin/uv", "pip", "compile", *_COMMON, *_QUIET, "pyproject.toml"]
+        subprocess.run([*compile_lock, "-o", "requirements.lock"], cwd=ROOT, check=True)
+        dev = ["--extra", "dev", "-c", "requirements.lock", "-o", "requirements-dev.lock"]
+        subprocess.run([*compile_lock, *dev], cwd=ROOT, check=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
