@@ -52,7 +52,7 @@ MPLS_LABELS = 16  # label stack entries of one frame
 IPV6_EXTENSIONS = 16  # extension headers of one IPv6 packet
 TUNNEL_OPTIONS = 64  # options, tags or routing entries of one tunnel header
 
-FRAGMENT_TIMEOUT_NS = 30_000_000_000  # packet time, from a datagram's first fragment heard (RFC 8200 4.5: 60 s)
+FRAGMENT_TIMEOUT_NS = 30_000_000_000  # packet time, from a datagram's first fragment on (RFC 8200 4.5: 60 s)
 FRAGMENT_DATAGRAMS = 4_096  # datagrams in reassembly; the oldest is given up first
 FRAGMENT_BYTES = 16 << 20  # of all datagrams in reassembly, with FRAGMENT_OVERHEAD a piece
 FRAGMENT_OVERHEAD = 160  # what a held piece costs beside its bytes
@@ -65,19 +65,20 @@ TCP_CONNECTIONS = 20_000  # SIP connections and those not yet decided; the one i
 TCP_IDLE_NS = 600_000_000_000  # packet time; a connection forgotten is picked up again at a start line
 TCP_UNDECIDED_NS = 30_000_000_000  # the same, before the first payload told what it carries
 TCP_UNDECIDED_BYTES = 8_192  # payload held before a connection must look like SIP or a SIP WebSocket
-TCP_WINDOW = 4 << 20  # sequence numbers further away than this belong to another connection
+TCP_WINDOW = 1 << 20  # sequence numbers further away than this belong to another connection
 TCP_PENDING_BYTES = 256 << 10  # out-of-order bytes held of one direction, with TCP_PENDING_OVERHEAD each
 TCP_PENDING_OVERHEAD = 256  # what a held segment costs beside its bytes
-TCP_PENDING_TOTAL = 32 << 20  # the same, of all directions
+TCP_BYTES = 64 << 20  # bytes held of all connections; the one idle longest is given up first
+TCP_ACKNOWLEDGED_GAP_NS = 200_000_000  # the same as below, where the peer has acknowledged the hole
 TCP_GAP_NS = 3_000_000_000  # packet time a hole may stay before it is skipped
 
 SIP_START_LINE = 4_096  # bytes of a request or status line
 SIP_HEAD = 65_536  # bytes of a SIP head in a stream
 SIP_MESSAGE = 262_144  # bytes of a SIP message in a stream; of a longer one the body is cut
-STREAM_BUFFER_TOTAL = 64 << 20  # bytes of unfinished messages of all streams
 
 SCTP_ASSOCIATIONS = 4_096  # directions of associations known, the one idle longest goes first
-SCTP_SEEN = 1_024  # transmission sequence numbers remembered of one direction, to drop repeats
+SCTP_BYTES = 16 << 20  # bytes of unfinished messages of all associations
+SCTP_SEEN = 256  # transmission sequence numbers remembered of one direction, to drop repeats
 SCTP_FRAGMENTS = 256  # DATA chunks of unfinished messages held of one direction
 
 # -- dissector, flows, batches --------------------------------------------------------------------------
@@ -105,6 +106,9 @@ BATCH_ROWS = 100_000
 
 BATCH_US = 2_000_000
 """Packet time after which a batch is sent."""
+
+DESCRIBE_US = 5_000_000
+"""Packet time after which a flow's addresses are sent again."""
 
 ROWS_MAX = 4_000_000
 """RTP packets held for the sort buffer (40 bytes each) before it is sent out unsorted, counted."""

@@ -1,4 +1,4 @@
-"""Decompresses gzip (RFC 1952), zstd (RFC 8878) and lz4 frames, several members in a row, in bounded memory."""
+"""Decompresses gzip (RFC 1952), zstd (RFC 8878) and lz4, several members in a row, in bounded memory."""
 
 import zlib
 from typing import Any, Protocol
@@ -93,7 +93,7 @@ class Lz4:
 
 
 class Zstd:
-    """One zstd frame, handed to the library block by block: that bounds what one call can give (RFC 8878 3.1.1)."""
+    """One zstd frame, given to the library block by block: that bounds its output (RFC 8878 3.1.1)."""
 
     name = "zstd"
 
@@ -140,7 +140,7 @@ class Zstd:
             if size > ZSTD_BLOCK_MAX:
                 raise ValueError(f"a block of {size} bytes")
             return 3 + (1 if head >> 1 & 3 == 1 else size)
-        if len(have) < 8 and have[1:4] == SKIPPABLE or len(have) < 5:
+        if len(have) < (8 if have[1:4] == SKIPPABLE else 5):
             return -1
         if have[1:4] == SKIPPABLE:
             self._skip = 8 + int.from_bytes(have[4:8], "little")

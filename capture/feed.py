@@ -15,7 +15,7 @@ from capture.inputs import Input
 
 
 class Feed(Protocol):
-    """Bytes [start, end) of `buffer` are there and not walked yet; `origin` is buffer[0]'s place in the input.
+    """Bytes [start, end) of `buffer` are there and not walked yet; `origin`: the input's byte at buffer[0].
 
     `stop` is where the next block should end; `final`: nothing comes after `end`. What lies before the
     position given to `advance` may be gone after the next call of any method.
@@ -123,7 +123,7 @@ class StreamFeed:
         before = self.end
         self._make_room()
         before, deadline = self.end, None
-        view = memoryview(self.buffer)  # type: ignore[arg-type]
+        view = self.buffer.data
         limit = min(len(view), self.end + self.block_bytes)
         while self.end < limit:
             self.end += self._input.read_some(view[self.end : limit])
@@ -166,4 +166,4 @@ def widen_pipe(descriptor: int) -> None:
     with contextlib.suppress(ImportError, AttributeError, OSError):
         import fcntl
 
-        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, 1_048_576)  # type: ignore[attr-defined]
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, 1_048_576)

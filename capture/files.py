@@ -66,9 +66,7 @@ class CaptureSource:
         return None
 
 
-def open_capture(
-    path_or_stream: str | os.PathLike[str] | BinaryIO, *, sensor: str = ""
-) -> CaptureSource:
+def open_capture(path_or_stream: str | os.PathLike[str] | BinaryIO, *, sensor: str = "") -> CaptureSource:
     """Open a capture file, a named pipe, a binary stream, or "-" for standard input.
 
     Raises CaptureError if it cannot be read or is no capture. Of a stream, waits for the first bytes.
@@ -145,8 +143,8 @@ def _feed(file: BinaryIO, name: str, damage: Damage) -> Feed:
             start = file.tell()
             if _is_capture(os.pread(file.fileno(), MAGIC_BYTES, start)):
                 return MappedFeed(file, start, damage)
-        except OSError:  # a file system that cannot map, or a descriptor that cannot seek: read on as a stream
-            pass
+        except OSError:
+            pass  # a file system that cannot map: read it as a stream
     elif size is None:
         _widen(file)
     source = Peeked(StreamInput(file, name, size))

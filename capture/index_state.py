@@ -10,4 +10,5 @@ POSITION = 0  # where the walk goes on
 STATUS = 1
 LAST_TIME = 2  # seconds (pcap) or ns (pcapng) of the last believed record; -1: none yet
 LAST_START = 3  # where the last record given out starts; -1: none in this window
-STATE_SLOTS = 4
+TOUCHED = 4  # of no meaning: keeps the touching of memory from being optimised away
+STATE_SLOTS = 5

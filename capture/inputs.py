@@ -12,9 +12,15 @@ class Input(Protocol):
     """Bytes from somewhere, in order, without seeking."""
 
     name: str
-    ended: bool
-    bytes_done: int  # bytes taken from the outermost input (compressed ones, where compressed)
     bytes_total: int | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether everything has been read."""
+
+    @property
+    def bytes_done(self) -> int:
+        """Bytes taken from the outermost input: compressed ones, where it is compressed."""
 
     def read_some(self, into: memoryview) -> int:
         """Fill `into` with what one read gives; 0 means nothing yet, or the end if `ended` is set.
@@ -65,12 +71,12 @@ class Peeked:
 
     @property
     def ended(self) -> bool:
-        """Whether everything has been read."""
+        """See Input."""
         return not self._head and self._inner.ended
 
     @property
     def bytes_done(self) -> int:
-        """Bytes read so far, the ones only looked at included."""
+        """See Input; those only looked at are counted."""
         return self._inner.bytes_done
 
     def peek(self, count: int) -> bytes:
@@ -95,7 +101,7 @@ class Peeked:
 
 
 def _reader(stream: BinaryIO) -> Callable[[memoryview], int | None]:
-    """The way to read what is there: a raw read where the stream has one, so that it never waits to fill up."""
+    """How to read what is there: a raw read where the stream has one, which never waits to fill up."""
     if isinstance(stream, io.RawIOBase):
         return stream.readinto
     if isinstance(stream, io.BufferedReader | io.BufferedRandom | io.BytesIO):
@@ -115,7 +121,7 @@ def _reader(stream: BinaryIO) -> Callable[[memoryview], int | None]:
 def _poll(stream: BinaryIO) -> "select.poll | None":
     """A poll on the stream's descriptor; None for what has none, which is always ready."""
     if isinstance(stream, io.BufferedReader):
-        stream = stream.raw  # type: ignore[assignment]
+        stream = stream.raw
     try:
         descriptor = stream.fileno()
         poll = select.poll()

@@ -1,4 +1,4 @@
-"""Reads pcap: both byte orders, microseconds, nanoseconds, and the "modified" format (draft-ietf-opsawg-pcap)."""
+"""Reads pcap: both byte orders, µs, ns, and the "modified" format (draft-ietf-opsawg-pcap)."""
 
 import struct
 from collections.abc import Iterator
@@ -89,6 +89,5 @@ def _records(feed: Feed, damage: Damage, form: Flavour, big: bool, link_type: in
             position = last_start + form.head - feed.origin if last_start >= 0 else position + 1
             last_start = -1
         feed.advance(position, last_start - feed.origin if last_start >= 0 else position)
-        if status == SHORT or (feed.start >= feed.end and lost_from < 0):
-            if not feed.fill():
-                return
+        if (status == SHORT or feed.start >= feed.end) and not feed.fill():
+            return

@@ -1,5 +1,6 @@
-"""Reads pcapng: sections of either byte order, interfaces with their own link type and clock (draft-ietf-opsawg-pcapng)."""
+"""Reads pcapng: sections, interfaces with their own link type and clock (draft-ietf-opsawg-pcapng)."""
 
+import itertools
 import struct
 from collections.abc import Iterator
 
@@ -120,7 +121,7 @@ def _blocks(feed: Feed, damage: Damage) -> Iterator[Block]:
                 position += length
             status = SHORT if length == 0 else DAMAGED if length < 0 else status
         elif status == BAD_PACKET:
-            length = struct.unpack_from(section.order + "I", feed.buffer, position + 4)[0]
+            length = struct.unpack_from(section.order + "I", feed.buffer.data, position + 4)[0]
             start = feed.origin + position
             damage.skipped(start, start + length, "a packet block that contradicts itself or its section")
             position += length
@@ -142,7 +143,7 @@ def _runs(feed: Feed, columns: Columns, link_type: NDArray[np.int64], count: int
     buffer = feed.buffer[: feed.end]
     edges = np.flatnonzero(np.diff(link_type[:count])) + 1
     firsts = [0, *edges.tolist(), count]
-    for first, last in zip(firsts, firsts[1:], strict=False):
+    for first, last in itertools.pairwise(firsts):
         yield columns.block(buffer, first, last, int(link_type[first]))
 
 
@@ -158,13 +159,13 @@ def _interest(feed: Feed, at: int, section: Section, damage: Damage) -> int:
         if found is None:
             return -1
         order = found
-    length = int(struct.unpack_from(order + "I", feed.buffer, at + 4)[0])
+    length = int(struct.unpack_from(order + "I", feed.buffer.data, at + 4)[0])
     least = SECTION_HEAD_BYTES if kind == MAGIC else INTERFACE_HEAD_BYTES
     if length < least or length > PCAPNG_BLOCK_MAX or length % 4:
         return -1
     if length > here:
         return 0
-    if struct.unpack_from(order + "I", feed.buffer, at + length - 4)[0] != length:
+    if struct.unpack_from(order + "I", feed.buffer.data, at + length - 4)[0] != length:
         return -1
     if kind == MAGIC:
         section.begin(order)
@@ -189,9 +190,9 @@ def _options(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _runs_far_over(feed: Feed, at: int, order: str) -> bool:
-    """Whether the cut-off last block claims more than packet blocks have: then its length may be the damage."""
+    """Whether the cut-off last block claims more than its packet needs: its length may be the damage."""
     if feed.end - at < SECTION_HEAD_BYTES:
         return False
-    length = struct.unpack_from(order + "I", feed.buffer, at + 4)[0]
-    captured = struct.unpack_from(order + "I", feed.buffer, at + 20)[0]
+    length = struct.unpack_from(order + "I", feed.buffer.data, at + 4)[0]
+    captured = struct.unpack_from(order + "I", feed.buffer.data, at + 20)[0]
     return bool(length > (captured + 3) // 4 * 4 + 32 + 4096)
