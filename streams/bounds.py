@@ -105,5 +105,5 @@ STREAMS_PER_CALL_MAX = 64
 RELATED_MAX = 16
 """Other calls a record names."""
 
-ORPHAN_STREAMS_MAX = 10_000
-"""Streams whose call has not been heard of; further ones are dropped."""
+ORPHANS_MAX = 10_000
+"""Calls not heard of whose streams wait for them; streams of further ones are dropped."""

@@ -1,0 +1,233 @@
+"""The call record: put together from the call's signalling, its streams' sums, and what relates to it."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from schemas.cdr import CallRecord, DtmfEvent, RelatedCall
+from streams.bounds import DIGITS_MAX
+from streams.dialogs.call import CAPTURE_END, Call
+from streams.records import flags
+from streams.records.fold import HeardStream, StreamSums, sums_until
+from streams.records.outcome import Ending, ending, start_not_seen
+from streams.records.sides import Side, counted, line_up, one_way, side_figures, talk_span
+from streams.records.stream_record import StreamView, address, stream_record
+from streams.records.timers import RTP_TIMEOUT, media_timeout
+from streams.settings import RecordSettings
+
+OWNER_STAYS_US = 1_000_000
+"""A stream stays its owner's for so long after the call ended."""
+
+_SIDE_NAMES = {"a": "caller", "b": "callee"}
+
+
+def stream_views(call: Call, streams: Iterable[HeardStream], sums: StreamSums) -> list[StreamView]:
+    """The call's streams in order of their first packet, each from one sensor; those without packets not."""
+    views = []
+    for heard in streams:
+        view = StreamView(heard, heard.infos[call.cdr_id], _sums_of(call, heard, sums), call)
+        if view.packets > 0:
+            views.append(view)
+    views.sort(key=lambda view: (view.first, view.heard.stream))
+    return best_heard(views) if len({view.info.sensor for view in views}) > 1 else views
+
+
+def _sums_of(call: Call, heard: HeardStream, sums: StreamSums) -> list[int]:
+    """The stream's sums; of a shared one only what came while the call had it."""
+    if heard.rows and call.ended_us is not None:
+        return sums_until(np.concatenate(heard.rows), call.ended_us + OWNER_STAYS_US)
+    return sums.sums(heard)
+
+
+def best_heard(views: Sequence[StreamView]) -> list[StreamView]:
+    """Of a stream seen by several sensors, the one that heard more of it (ties: lower sensor id)."""
+    packets: dict[tuple[object, ...], dict[str, int]] = {}
+    for view in views:
+        by_sensor = packets.setdefault(_flow(view), {})
+        by_sensor[view.info.sensor] = by_sensor.get(view.info.sensor, 0) + view.packets
+    best = {flow: min(by, key=lambda sensor: (-by[sensor], sensor)) for flow, by in packets.items()}
+    return [view for view in views if best[_flow(view)] == view.info.sensor]
+
+
+def _flow(view: StreamView) -> tuple[object, ...]:
+    info = view.info
+    return info.src_ip, info.src_port, info.dst_ip, info.dst_port, info.ssrc, info.kind
+
+
+def last_rtp(views: Iterable[StreamView]) -> int | None:
+    """The last packet of any stream."""
+    return max((view.last for view in views), default=None)
+
+
+def end_reason(call: Call, last_rtp_us: int | None, clock_us: int, settings: RecordSettings) -> str:
+    """Why the call ended: a media timer that fired before the call's end is above the dialogs' reason."""
+    at = clock_us if call.ended_us is None else call.ended_us
+    return media_timeout(call, last_rtp_us, at, settings) or call.end_reason or CAPTURE_END
+
+
+def call_record(
+    call: Call,
+    views: Sequence[StreamView],
+    why_ended: str,
+    related: Iterable[tuple[str, str]],
+    streams_omitted: bool,
+    version: int,
+    complete: bool,
+) -> CallRecord:
+    """The record of a call whose streams, in order, are `views`."""
+    rtp_end = last_rtp(views)
+    end = ending(call, rtp_end, why_ended)
+    holds = [(hold.since, end.end_us if hold.until is None else hold.until) for hold in call.holds]
+    lines = {side: line_up(views, side, call) for side in "ab"}
+    heard = any(lines.values())
+    talk = talk_span(call, end.end_us, views)
+    a, b = (side_figures(counted(lines[side], call), talk, holds, call, heard) for side in "ab")
+    after_last = {side.last_stream: side.lost_after_last for side in (a, b)}
+    streams = [stream_record(view, after_last.get(view.heard.stream)) for view in views]
+    encrypted = any(view.info.encrypted for view in views) if views else call.encrypted_offer
+    silent = one_way(a, b)
+    scores = [side.mos for side in (a, b) if side.mos is not None]
+    return CallRecord(
+        cdr_id=call.cdr_id,
+        version=version,
+        complete=complete,
+        account=call.account,
+        site=call.site,
+        sensor_id=call.sensor,
+        sensor_ids=sorted({*call.sensors, *(view.info.sensor for view in views)}),
+        start=call.start_us,
+        call_id=call.call_id,
+        from_tag=call.from_tag,
+        to_tag=call.to_tag,
+        session_id=call.session_id,
+        related=[RelatedCall(call_id, why) for call_id, why in related],
+        caller=call.caller,
+        caller_domain=call.caller_domain,
+        caller_name=call.caller_name,
+        callee=call.callee,
+        callee_domain=call.callee_domain,
+        callee_name=call.callee_name,
+        request_uri=call.request_uri,
+        asserted_caller=call.asserted_caller,
+        diversion=call.diversion,
+        headers=dict(call.headers),
+        src_ip=address(call.src_ip),
+        src_port=call.src_port,
+        dst_ip=address(call.dst_ip),
+        dst_port=call.dst_port,
+        transport=call.transport,
+        vlan=call.vlan if call.vlan >= 0 else None,
+        proxies=list(call.proxies),
+        dscp_sip_a=call.dscp_a,
+        dscp_sip_b=call.dscp_b,
+        invite_time=call.invite_us,
+        ringing_time=call.ringing_us,
+        answer_time=call.answer_us,
+        bye_time=call.bye_us,
+        end_time=end.end_us,
+        duration=end.duration,
+        connect_duration=end.connect_duration,
+        pdd=end.pdd,
+        response_time_100_ms=end.response_time_100_ms,
+        response_time_ms=end.response_time_ms,
+        post_bye_delay=end.post_bye_delay,
+        outcome=end.outcome,
+        response_code=call.status,
+        response_reason=call.status_reason,
+        hung_up_by=_SIDE_NAMES.get(call.hung_up_by or ""),
+        bye_code=end.bye_code,
+        end_reason=end.end_reason,
+        reason_sip_cause=call.reason_sip_cause,
+        reason_q850_cause=call.reason_q850_cause,
+        reason_text=call.reason_text,
+        replaces=call.replaces,
+        user_agent_caller=call.user_agent_caller,
+        user_agent_callee=call.user_agent_callee,
+        invite_retransmissions=call.invite_retransmissions,
+        sip_messages=call.messages,
+        codec_a=a.codec,
+        codec_b=b.codec,
+        ptime_a_ms=a.ptime_ms,
+        ptime_b_ms=b.ptime_ms,
+        packets_a=a.packets,
+        packets_b=b.packets,
+        lost_a=a.lost,
+        lost_b=b.lost,
+        loss_a=a.loss,
+        loss_b=b.loss,
+        jitter_a_ms=a.jitter_ms,
+        jitter_b_ms=b.jitter_ms,
+        mos_a=a.mos,
+        mos_b=b.mos,
+        mos_a_min=a.mos_min,
+        mos_b_min=b.mos_min,
+        lost_after_last_a=a.lost_after_last,
+        lost_after_last_b=b.lost_after_last,
+        dead_air_a=_seconds(a.dead_air_us),
+        dead_air_b=_seconds(b.dead_air_us),
+        first_rtp_time_a=a.first_us,
+        first_rtp_time_b=b.first_us,
+        dscp_rtp_a=a.dscp,
+        dscp_rtp_b=b.dscp,
+        mos=min(scores, default=None),
+        one_way=silent,
+        encrypted_media=encrypted,
+        t38=any(view.udptl for view in views),
+        capture_drops=0,
+        flags=_flags(call, end, views, a, b, silent, encrypted, streams_omitted),
+        sip_events=list(call.events),
+        sip_events_omitted=call.events_omitted,
+        dtmf=_dtmf(call, [*lines["a"], *lines["b"]]),
+        hold=list(call.holds),
+        streams=streams,
+    )
+
+
+def _seconds(us: int | None) -> float | None:
+    return None if us is None else us / 1e6
+
+
+def _dtmf(call: Call, lines: Sequence[StreamView]) -> list[DtmfEvent]:
+    """SIP INFO and RFC 4733 digits in order of time, each once: of the streams whose figures count."""
+    if not call.digits and not any(view.heard.digits for view in lines):
+        return []
+    events = list(call.digits)
+    for view in lines:
+        side = view.info.side or None
+        for digit in view.heard.digits.values():
+            events.append(DtmfEvent(digit.time_us, side, digit.digit, digit.duration_ms, "rfc4733"))
+    events.sort(key=lambda event: (event.time, event.side or "", event.digit, event.source))
+    return events[:DIGITS_MAX]
+
+
+def _flags(
+    call: Call,
+    end: Ending,
+    views: Sequence[StreamView],
+    a: Side,
+    b: Side,
+    silent: str | None,
+    encrypted: bool,
+    streams_omitted: bool,
+) -> list[str]:
+    found = set(call.flags)
+    conditions = (
+        (flags.ONE_WAY, silent is not None),
+        (flags.DEAD_AIR_A, bool(a.dead_air_us)),
+        (flags.DEAD_AIR_B, bool(b.dead_air_us)),
+        (flags.NO_RTP, call.answer_us is not None and call.media_announced and not views),
+        (flags.START_NOT_SEEN, start_not_seen(call)),
+        (flags.END_NOT_SEEN, end.end_reason in {CAPTURE_END, "clock-step"}),
+        (flags.SHARED_MEDIA, any(view.info.owners > 1 for view in views)),
+        (flags.CODEC_CHANGE, a.codecs > 1 or b.codecs > 1),
+        (flags.RESTARTS, any(view.restarts for view in views)),
+        (flags.ENCRYPTED, encrypted),
+        (flags.T38, any(view.udptl for view in views)),
+        (flags.DTX, any(view.dtx for view in views)),
+        (flags.RTP_TIMEOUT, end.end_reason == RTP_TIMEOUT),
+        (flags.ONE_DIRECTION, call.requests_seen != call.responses_seen),
+        (flags.STREAMS_OMITTED, streams_omitted),
+        (flags.CAPTURE_COPIES, any(view.copies for view in views)),
+    )
+    found.update(flag for flag, holds in conditions if holds)
+    return sorted(found)

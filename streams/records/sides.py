@@ -1,0 +1,149 @@
+"""A side's figures: what the record says of the voice of the caller (a) or the callee (b).
+
+They come from the answered branch, the last hop heard, audio only, without early media unless the call was
+never answered. Over consecutive streams counts add, jitter goes by packets, MOS by time.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from schemas.media_windows import W
+from streams.dialogs.call import BYE, Call
+from streams.records.dead_air import Span, dead_air, heard_spans, heard_within
+from streams.records.flags import CAPTURE_DROPS
+from streams.records.fold import F
+from streams.records.stream_record import DIGITS, MOS_UNIT, StreamView
+
+SILENT_US: Final = 200_000
+"""A side heard for less than this between answer and end counts as never heard (a stray packet or three)."""
+
+ONE_WAY_US: Final = 3_000_000
+LOST_AFTER_US: Final = 1_000_000
+
+
+class Side(msgspec.Struct, frozen=True):
+    """The figures of one side; None is unknown. Durations `_us`, MOS on 1 to 5."""
+
+    codec: str | None = None
+    ptime_ms: float | None = None
+    packets: int | None = None
+    lost: int | None = None
+    loss: float | None = None
+    jitter_ms: float | None = None
+    mos: float | None = None
+    mos_min: float | None = None
+    lost_after_last: int | None = None
+    last_stream: int | None = None  # the stream that `lost_after_last` is about
+    dead_air_us: int | None = None
+    heard_us: int = 0  # between answer and end
+    first_us: int | None = None
+    dscp: int | None = None
+    codecs: int = 0  # different ones
+
+
+def line_up(views: Iterable[StreamView], side: str, call: Call) -> list[StreamView]:
+    """The streams that carry a side's voice: answered branch, last hop; early media still among them."""
+    audio = [view for view in views if view.info.side == side and view.audio]
+    if call.answer_us is not None and call.to_tag:
+        answered = [view for view in audio if view.info.branch in ("", call.to_tag)]
+        audio = answered or audio
+    if not audio:
+        return []
+    last_hop = max(view.info.hop for view in audio)
+    return [view for view in audio if view.info.hop == last_hop]
+
+
+def counted(streams: Sequence[StreamView], call: Call) -> list[StreamView]:
+    """Those of a line-up that count: early media only where the call was never answered."""
+    return list(streams) if call.answer_us is None else [view for view in streams if not view.early]
+
+
+def talk_span(call: Call, end_us: int, views: Iterable[StreamView]) -> Span | None:
+    """From the answer to the end, or to the fax that took the voice's place; None where never answered."""
+    if call.answer_us is None:
+        return None
+    fax = [view.first for view in views if view.udptl]
+    return call.answer_us, max(call.answer_us, min([end_us, *fax]))
+
+
+def side_figures(
+    streams: Sequence[StreamView], talk: Span | None, holds: Sequence[Span], call: Call, media_heard: bool
+) -> Side:
+    """Figures of the side whose counted streams these are; `media_heard`: RTP of either side was heard."""
+    heard = [span for view in streams for span in audible(view, talk)]
+    silent = None if talk is None or not media_heard else dead_air(talk, heard, holds)
+    heard_us = 0 if talk is None else heard_within(talk, heard)
+    if not streams:
+        return Side(dead_air_us=silent, heard_us=heard_us)
+    main = max(streams, key=lambda view: (view.packets, -view.first))
+    last = max(streams, key=lambda view: (view.last, view.first))
+    packets = sum(view.packets for view in streams)
+    expected = sum(view.expected for view in streams)
+    updates = sum(view.sums[W.JITTER_COUNT] for view in streams)
+    mos, mos_min = side_mos(streams, silent or 0)
+    return Side(
+        codec=main.codec,
+        ptime_ms=main.ptime_ms,
+        packets=packets,
+        lost=expected - packets,
+        loss=percent(expected - packets, expected),
+        jitter_ms=round(sum(view.sums[W.JITTER_SUM] for view in streams) / updates / 1e6, DIGITS)
+        if updates
+        else None,
+        mos=mos,
+        mos_min=mos_min,
+        lost_after_last=lost_after_last(last, talk, holds, call),
+        last_stream=last.heard.stream,
+        dead_air_us=silent,
+        heard_us=heard_us,
+        first_us=min(view.first for view in streams),
+        dscp=main.info.dscp,
+        codecs=len({view.codec for view in streams if view.codec is not None}),
+    )
+
+
+def side_mos(streams: Sequence[StreamView], dead_us: int) -> tuple[float | None, float | None]:
+    """Time-weighted mean of the windows' MOS with dead air as 1.0, and the worst; None where unknown."""
+    weight = sum(view.sums[F.WEIGHT] for view in streams)
+    if not weight:
+        return None, None
+    total = sum(view.sums[W.MOS] for view in streams)
+    worst = min(view.sums[F.MIN] for view in streams)
+    mean = (total + dead_us * MOS_UNIT) / (weight + dead_us) / MOS_UNIT
+    return round(mean, DIGITS), 1.0 if dead_us else round(worst / MOS_UNIT, DIGITS)
+
+
+def audible(view: StreamView, talk: Span | None) -> list[Span]:
+    """When nothing can be said against a stream: it was heard, or it suppressed silence."""
+    last = view.last
+    if view.dtx and talk is not None:
+        last = max(last, talk[1])
+    gaps = [(gap.from_us, gap.to_us) for gap in view.heard.gaps.values() if not gap.suppressed]
+    return heard_spans(view.first, last, gaps)
+
+
+def lost_after_last(last: StreamView, talk: Span | None, holds: Sequence[Span], call: Call) -> int | None:
+    """Packets that should have followed the last one before the BYE; None where nothing had to follow."""
+    if talk is None or call.end_reason != BYE or last.dtx or CAPTURE_DROPS in call.flags:
+        return None
+    since, end = max(last.last, talk[0]), talk[1]
+    if end != call.bye_us or end - since <= LOST_AFTER_US:
+        return None
+    if any(start < end and until > since for start, until in holds):
+        return None
+    return (end - last.last) // last.ptime_us - 1
+
+
+def one_way(a: Side, b: Side) -> str | None:
+    """The silent side: it had to be sending, was not heard, and the other sent for 3 s and more."""
+    for name, side, other in (("a", a, b), ("b", b, a)):
+        if side.heard_us < SILENT_US and side.dead_air_us and other.heard_us >= ONE_WAY_US:
+            return name
+    return None
+
+
+def percent(part: int, whole: int) -> float | None:
+    """100 part/whole, None of nothing."""
+    return round(100.0 * part / whole, DIGITS) if whole > 0 else None
