@@ -96,9 +96,9 @@ def topic_of(data: bytes) -> str:
 
 @cache
 def _writer(topic: str) -> _Writer:
-    from fastavro import schemaless_writer  # noqa: PLC0415 - loaded with the first value
+    from fastavro import schemaless_writer
 
-    from schemas.codecs import codec  # noqa: PLC0415
+    from schemas.codecs import codec
 
     number = ids().get(topic)
     if number is None:
@@ -109,9 +109,9 @@ def _writer(topic: str) -> _Writer:
 
 @cache
 def _reader(number: int) -> _Reader:
-    from fastavro import parse_schema, schemaless_reader  # noqa: PLC0415 - loaded with the first value
+    from fastavro import parse_schema, schemaless_reader
 
-    from schemas.codecs import codec  # noqa: PLC0415
+    from schemas.codecs import codec
 
     topic = next((name for name, known in ids().items() if known == number), None)
     if topic is not None:
@@ -128,7 +128,7 @@ def _reader(number: int) -> _Reader:
 @cache
 def _hot_schema(topic: str) -> Any:
     """The topic's schema for fastavro, without logical types: our records hold times as µs."""
-    from fastavro import parse_schema  # noqa: PLC0415
+    from fastavro import parse_schema
 
     return parse_schema(_plain(json.loads(schema_text(topic))))
 

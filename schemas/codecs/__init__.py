@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from msgspec import Struct
+
 from schemas.capture_health import CaptureHealth
 from schemas.cdr import CallRecord, StreamRecord
 from schemas.cdr_rejected import RejectedCall
@@ -19,7 +21,7 @@ class Codec(NamedTuple):
     from_datum: Callable[[dict[str, Any]], Any]
 
 
-_RECORDS: Final = {
+_RECORDS: Final[Mapping[str, type[Struct]]] = {
     "rtp.unmatched": StreamRecord,
     "channels": ChannelBatch,
     "channel.decisions": ChannelDecision,
