@@ -1,0 +1,18 @@
+"""What a user may set about capture."""
+
+import msgspec
+
+from capture.bounds import FLOWS_MAX
+
+
+class CaptureSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of one sensor.
+
+    `sip_ports`: UDP and TCP ports on which everything is tried as SIP; SIP that looks like SIP is found on
+    any port. `flows_max`: RTP flows known at once. `keep_secrets`: leave passwords and keys in SIP (local
+    use only).
+    """
+
+    sip_ports: tuple[int, ...] = (5060,)
+    flows_max: int = FLOWS_MAX
+    keep_secrets: bool = False
