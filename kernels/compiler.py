@@ -26,6 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 on_compile: Callable[[Path], None] | None = None
 """Called before the first kernel is compiled, with the folder that will keep it."""
 
+
 class KernelError(RuntimeError):
     """A kernel could not be compiled or loaded."""
 
@@ -38,7 +39,7 @@ class Argument(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """Where compiled kernels are kept: $OFFHOOK_CACHE, else $XDG_CACHE_HOME/offhook, else ~/.cache/offhook."""
+    """Where compiled kernels lie: $OFFHOOK_CACHE, else $XDG_CACHE_HOME/offhook, else ~/.cache/offhook."""
     if own := os.environ.get("OFFHOOK_CACHE"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "offhook"
@@ -73,7 +74,9 @@ def compiled(signature: str) -> Callable[[F], F]:
                     flat.append(value)
                     continue
                 if value.dtype != dtype or not value.flags.c_contiguous:
-                    raise TypeError(f"{function.__name__} wants a contiguous {dtype} array, not {value.dtype}")
+                    raise TypeError(
+                        f"{function.__name__} wants a contiguous {dtype} array, not {value.dtype}"
+                    )
                 flat.append(value.__array_interface__["data"][0])
                 flat.append(value.size)
             return loaded[0](*flat)
@@ -102,7 +105,7 @@ def _arguments(signature: str) -> list[Argument]:
 
 def _load(function: Callable[..., Any], arguments: list[Argument]) -> Callable[..., int]:
     """Machine code from the cache, else compiled and kept there."""
-    import llvmlite.binding as llvm  # noqa: PLC0415 (start-up)
+    import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -149,7 +152,9 @@ def _fingerprint(function: Callable[..., Any], arguments: list[Argument], llvm: 
     digest = blake2b(digest_size=12)
     digest.update(Path(str(module.__file__)).read_bytes())
     digest.update(Path(__file__).read_bytes())
-    constants = {k: v for k, v in vars(module).items() if isinstance(v, int | float) and not k.startswith("__")}
+    constants = {
+        k: v for k, v in vars(module).items() if isinstance(v, int | float) and not k.startswith("__")
+    }
     text = (sorted(constants.items()), arguments, llvm.llvm_version_info, llvm.get_host_cpu_name())
     digest.update(repr(text).encode())
     digest.update(llvm.get_host_cpu_features().flatten().encode())
@@ -172,13 +177,16 @@ def _machine(llvm: Any) -> Any:
     """The machine to compile for: this one."""
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, codemodel="jitdefault"
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=3,
+        codemodel="jitdefault",
     )
 
 
 def _object_code(function: Callable[..., Any], arguments: list[Argument], llvm: Any) -> Object:
     """Compile with numba; the entry takes each array as pointer and size."""
-    from numba import carray, cfunc, njit, types  # noqa: PLC0415 (start-up)
+    from numba import carray, cfunc, njit, types
 
     names = dict(function.__globals__)
     for name, value in list(names.items()):
@@ -197,7 +205,7 @@ def _object_code(function: Callable[..., Any], arguments: list[Argument], llvm: 
             kinds += [types.CPointer(getattr(types, argument.name)), types.int64]
     source = f"def entry({', '.join(parameters)}):\n    return body({', '.join(passed)})\n"
     scope: dict[str, Any] = {"body": body, "carray": carray}
-    exec(source, scope)  # noqa: S102 (made of our own signature)
+    exec(source, scope)
     entry = cfunc(types.int64(*kinds), nopython=True, error_model="numpy")(scope["entry"])
     library = entry._library
     module = llvm.parse_assembly(library.get_llvm_str())

@@ -1,0 +1,228 @@
+"""Which call owns an ip:port, from when until when, and whose stream a flow therefore is."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from schemas.media_endpoints import EndpointOpened, Payload
+from streams.bounds import OWNERS_PER_ADDRESS_MAX
+from streams.media.state import NEVER
+
+REACH_BACK_US: Final = 2_000_000
+"""An announcement claims media heard up to this long before it."""
+
+Address = tuple[bytes, int]
+"""Packed IP, port."""
+
+
+class Owner(msgspec.Struct):
+    """One endpoint of a call: side `owner` listens on `address` from `from_us` until `until_us`."""
+
+    cdr_id: str
+    call_id: str
+    owner: str
+    hop: int
+    branch: str
+    media: str
+    encrypted: bool
+    address: Address
+    sip_address: Address
+    candidates: list[Address]
+    payloads: list[Payload]
+    ptime_ms: int
+    from_us: int
+    until_us: int = NEVER
+    answered_us: int = NEVER
+
+
+class Match(msgspec.Struct):
+    """The owners of a flow, one a call, and by which rule they were found."""
+
+    owners: list[Owner]
+    by: str
+    towards: bool  # the flow goes to the endpoint (it carries the other side's voice), else comes from it
+
+
+class Owners:
+    """The endpoints of one site."""
+
+    def __init__(self, aliases: Mapping[bytes, bytes] | None = None) -> None:
+        self.by_call: dict[str, list[Owner]] = {}
+        self.by_address: dict[Address, list[Owner]] = {}
+        self.by_candidate: dict[Address, list[Owner]] = {}
+        self.by_sip: dict[Address, list[Owner]] = {}
+        self.touched: set[str] = set()  # calls changed since the state was saved
+        self.aliases = aliases or {}  # natalias: public address -> private address
+
+    def opened(self, event: EndpointOpened) -> tuple[Owner, bool]:
+        """The endpoint's owner; True where it is new, False where it was open already and is updated."""
+        address = (event.ip, event.port)
+        self.touched.add(event.cdr_id)
+        for owner in self.by_call.get(event.cdr_id, ()):
+            if (
+                owner.address == address
+                and owner.owner == event.owner
+                and owner.hop == event.hop
+                and owner.branch == event.branch
+                and owner.until_us == NEVER
+            ):
+                owner.payloads, owner.ptime_ms, owner.media = event.payloads, event.ptime_ms, event.media
+                owner.encrypted = _encrypted(event.protocol)
+                return owner, False
+        owner = Owner(
+            event.cdr_id, event.call_id, event.owner, event.hop, event.branch, event.media,
+            _encrypted(event.protocol), address, (event.sip_ip, event.port),
+            [(ip, port) for ip, port in event.candidates if (ip, port) != address],
+            event.payloads, event.ptime_ms, event.time_us,
+        )  # fmt: skip
+        self.add(owner)
+        return owner, True
+
+    def add(self, owner: Owner) -> None:
+        """Enter an owner into every index."""
+        self.by_call.setdefault(owner.cdr_id, []).append(owner)
+        for index, address in self._places(owner):
+            index.setdefault(address, []).append(owner)
+
+    def of_call(self, cdr_id: str) -> list[Owner]:
+        """All endpoints of a call, oldest first."""
+        return self.by_call.get(cdr_id, [])
+
+    def forget(self, cdr_id: str) -> None:
+        """Drop a call's endpoints."""
+        self.touched.add(cdr_id)
+        for owner in self.by_call.pop(cdr_id, ()):
+            for index, address in self._places(owner):
+                rest = [other for other in index.get(address, ()) if other is not owner]
+                if rest:
+                    index[address] = rest
+                else:
+                    index.pop(address, None)
+
+    def _places(self, owner: Owner) -> Iterator[tuple[dict[Address, list[Owner]], Address]]:
+        yield self.by_address, owner.address
+        for candidate in owner.candidates:
+            yield self.by_candidate, candidate
+        if owner.sip_address != owner.address:
+            yield self.by_sip, owner.sip_address
+
+    def match(self, source: Address, destination: Address, first_us: int, now_us: int) -> Match | None:
+        """The owners of a flow whose first packet came at `first_us`, as far as known at `now_us`.
+
+        Endpoints announced by then go before those that reach back; of these the earliest announcement.
+        """
+        known = self._first_fit(source, destination, first_us, first_us)
+        if known is not None:
+            return known
+        reach = min(now_us, first_us + REACH_BACK_US)
+        earliest = NEVER
+        for owners in self._lists(source, destination):
+            for owner in owners:
+                if first_us < owner.from_us <= reach and _covers(owner, owners, first_us):
+                    earliest = min(earliest, owner.from_us)
+        return self._first_fit(source, destination, first_us, earliest) if earliest < NEVER else None
+
+    def next_claim(self, source: Address, destination: Address, after_us: int) -> int:
+        """Time of the earliest packet after `after_us` that an announcement claims, or NEVER."""
+        earliest = NEVER
+        for owners in self._lists(source, destination):
+            for owner in owners:
+                claim = max(_effective_from(owner, owners), after_us + 1)
+                if claim <= owner.until_us:
+                    earliest = min(earliest, claim)
+        return earliest
+
+    def _lists(self, source: Address, destination: Address) -> Iterator[list[Owner]]:
+        for index, address, _, _ in self._rules(source, destination):
+            if owners := index.get(address):
+                yield owners
+
+    def _rules(
+        self, source: Address, destination: Address
+    ) -> Iterable[tuple[dict[Address, list[Owner]], Address, str, bool]]:
+        rules = [
+            (self.by_address, destination, "sdp-destination", True),
+            (self.by_candidate, destination, "ice", True),
+        ]
+        if alias := self.aliases.get(destination[0]):
+            rules.append((self.by_address, (alias, destination[1]), "natalias", True))
+        rules += [
+            (self.by_address, source, "sdp-source", False),
+            (self.by_candidate, source, "ice", False),
+        ]
+        if alias := self.aliases.get(source[0]):
+            rules.append((self.by_address, (alias, source[1]), "natalias", False))
+        rules += [
+            (self.by_sip, destination, "sip-source", True),
+            (self.by_sip, source, "sip-source", False),
+        ]
+        return rules
+
+    def _first_fit(
+        self, source: Address, destination: Address, first_us: int, announced_by_us: int
+    ) -> Match | None:
+        for index, address, by, towards in self._rules(source, destination):
+            owners = index.get(address)
+            if not owners:
+                continue
+            fitting = [
+                owner
+                for owner in owners[-OWNERS_PER_ADDRESS_MAX:]
+                if owner.from_us <= announced_by_us and _covers(owner, owners, first_us)
+            ]
+            if fitting:
+                fitting.sort(key=_order)
+                return Match(self._one_a_call(fitting, source if towards else destination), by, towards)
+        return None
+
+    def _one_a_call(self, owners: list[Owner], peer: Address) -> list[Owner]:
+        """Of several endpoints of one call on an address, the one whose other side talks from `peer`."""
+        if len(owners) == 1:
+            return owners
+        chosen: dict[str, Owner] = {}
+        for owner in owners:
+            held = chosen.get(owner.cdr_id)
+            if held is None or (self._faces(owner, peer) and not self._faces(held, peer)):
+                chosen[owner.cdr_id] = owner
+        return list(chosen.values())
+
+    def _faces(self, owner: Owner, peer: Address) -> bool:
+        return any(o.owner != owner.owner and o.address == peer for o in self.by_call.get(owner.cdr_id, ()))
+
+    def branch_of(self, owner: Owner, peer: Address) -> str:
+        """To tag of the dialog a stream belongs to: the callee's endpoint tells it."""
+        if owner.owner == "b":
+            return owner.branch
+        others = [other for other in self.by_call.get(owner.cdr_id, ()) if other.owner == "b"]
+        for other in others:
+            if other.address == peer:
+                return other.branch
+        for other in others:
+            if other.address[0] == peer[0]:
+                return other.branch
+        return ""
+
+
+def _order(owner: Owner) -> tuple[int, str, str, int, str]:
+    """An order that does not depend on how announcements of one instant came together."""
+    return owner.from_us, owner.cdr_id, owner.owner, owner.hop, owner.branch
+
+
+def _encrypted(protocol: str) -> bool:
+    return "SAVP" in protocol
+
+
+def _effective_from(owner: Owner, owners: list[Owner]) -> int:
+    """Since when media is claimed: 2 s before the announcement, never into a former owner's time."""
+    since = owner.from_us - REACH_BACK_US
+    for other in owners:
+        if other is not owner and other.cdr_id != owner.cdr_id and other.until_us <= owner.from_us:
+            since = max(since, other.until_us)
+    return since
+
+
+def _covers(owner: Owner, owners: list[Owner], time_us: int) -> bool:
+    return time_us <= owner.until_us and (
+        owner.from_us <= time_us or _effective_from(owner, owners) <= time_us
+    )

@@ -1,0 +1,84 @@
+"""The numeric state of many streams: one slot each, in arrays that grow and reuse freed slots."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.media_windows import COLUMNS
+from streams.media import kernel
+from streams.media.state import BINS, WORDS, S
+
+I64 = NDArray[np.int64]
+
+
+class Rows:
+    """Finished window rows as the kernel writes them."""
+
+    def __init__(self, room: int) -> None:
+        self.rows = np.zeros(room * COLUMNS, np.int64)
+        self.slot = np.zeros(room, np.int64)
+        self.gaps = np.zeros(4 * 1024, np.int64)
+        self.cuts = np.zeros(0, np.int64)
+        self.control = np.zeros(5, np.int64)
+
+    def make_room(self, rows: int) -> None:
+        """Grow to hold this many rows (and two spare ones)."""
+        if len(self.slot) < rows + 2:
+            self.rows = np.zeros((rows + 2) * 2 * COLUMNS, np.int64)
+            self.slot = np.zeros((rows + 2) * 2, np.int64)
+
+    def take(self) -> tuple[I64, I64, I64]:
+        """The rows (n, COLUMNS), their slots (n,) and the gaps (g, 4); the outputs are empty then."""
+        n, gaps = int(self.control[kernel.C_ROWS]), int(self.control[kernel.C_GAPS])
+        self.control[kernel.C_ROWS] = self.control[kernel.C_GAPS] = 0
+        rows = self.rows[: n * COLUMNS].reshape(n, COLUMNS).copy()
+        return rows, self.slot[:n].copy(), self.gaps[: 4 * gaps].reshape(gaps, 4).copy()
+
+
+class Slots:
+    """Words and delay histograms of all streams of a site."""
+
+    def __init__(self) -> None:
+        self.words = np.zeros(0, np.int64)
+        self.bins = np.zeros(0, np.uint16)
+        self.free: list[int] = []
+        self.count = 0
+
+    def allocate(self) -> int:
+        """A slot, zeroed."""
+        if self.free:
+            return self.free.pop()
+        self.reserve(self.count)
+        return self.count - 1
+
+    def reserve(self, slot: int) -> None:
+        """Make sure the slot exists."""
+        room = len(self.words) // WORDS
+        if slot >= room:
+            more = max(256, 2 * slot) - room
+            self.words = np.concatenate([self.words, np.zeros(more * WORDS, np.int64)])
+            self.bins = np.concatenate([self.bins, np.zeros(more * BINS, np.uint16)])
+        self.count = max(self.count, slot + 1)
+
+    def release(self, slot: int) -> None:
+        """Give a slot back."""
+        self.words[slot * WORDS : (slot + 1) * WORDS] = 0
+        self.free.append(slot)
+
+    def begin(self, slot: int, payload_map: int, cut_at: int, watch_from: int, idle_cut: int) -> None:
+        """Make the slot ready for a new stream; a packet held for a restart becomes its first."""
+        words = self.words[slot * WORDS : (slot + 1) * WORDS]
+        held = words[S.HELD : S.HELD_LENGTH + 1].copy()
+        words[:] = 0
+        words[S.HELD : S.HELD_LENGTH + 1] = held
+        words[S.MAP], words[S.CUT_AT], words[S.WATCH_FROM] = payload_map, cut_at, watch_from
+        words[S.IDLE_CUT] = idle_cut
+
+    def column(self, word: S) -> I64:
+        """One word of every slot (count,), a view."""
+        return self.words[int(word) :: WORDS][: self.count]
+
+    def __setitem__(self, at: tuple[int, S], value: int) -> None:
+        self.words[at[0] * WORDS + at[1]] = value
+
+    def __getitem__(self, at: tuple[int, S]) -> int:
+        return int(self.words[at[0] * WORDS + at[1]])
