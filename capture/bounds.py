@@ -130,3 +130,6 @@ EXTENSION_HEADERS_MAX = 8
 
 UDPTL_HINTS = 256
 """Addresses remembered from SDP as receivers of UDPTL, oldest out first."""
+
+UDPTL_MEDIA = 4
+"""Image streams looked at in one SIP message."""

@@ -1,0 +1,199 @@
+"""One sensor: blocks of frames in, batches of SIP, RTCP and RTP out, in the order of its clock."""
+
+from collections.abc import Iterator
+from itertools import chain
+from operator import itemgetter
+from typing import Generic, TypeVar
+
+from capture import layout as at
+from capture.block import Block
+from capture.bounds import SORT_BUFFER_US
+from capture.counters import DISCARDS, PACKETS, zeros
+from capture.datagram import Datagram
+from capture.dissect import Dissector, Note
+from capture.order import Clock, Run
+from capture.settings import CaptureSettings
+from capture.sip_text import Payload, classify
+from capture.slow import SlowPath
+from capture.synthetic import frame_of
+from capture.udptl import udptl_receivers
+from protocols.secrets import mask_secrets
+from schemas.clock import END_OF_CAPTURE, NOT_STARTED
+from schemas.rtcp_packets import RtcpBatch, RtcpPacket
+from schemas.rtp_packets import RtpBatch
+from schemas.sip_messages import SipBatch, SipPacket
+
+Batch = SipBatch | RtcpBatch | RtpBatch
+T = TypeVar("T")
+
+
+class Sensor:
+    """Dissects what one capturing machine heard.
+
+    Order: with M the running maximum of packet time, a packet's key is max(its time, M - 1 s); output is
+    in order of key, equal keys in capture order. A flush sends what has a key up to the watermark M - 1 s
+    and keeps the rest. An older packet keeps its own time and counts as `misordered`.
+    """
+
+    def __init__(self, account: str, site: str, name: str, *, settings: CaptureSettings) -> None:
+        self.account, self.site, self.name = account, site, name
+        self.packets = self.bytes = 0
+        self.first_us: int | None = None
+        self.last_us: int | None = None
+        self._keep_secrets = settings.keep_secrets
+        self._dissector = Dissector(settings.sip_ports, settings.flows_max)
+        self._clock = Clock()
+        self._slow = SlowPath()
+        self._sip: _Held[SipPacket] = _Held()
+        self._rtcp: _Held[RtcpPacket] = _Held()
+        self._counts = zeros()
+        self._watermark = NOT_STARTED
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Packets by kind, and every discard and oddity by name (capture/counters.py, capture/slow)."""
+        counts = self._dissector.counts()
+        found = self._counts | {"clock_steps": self._clock.steps, "bad_time": self._clock.bad_times}
+        for place, (name, _) in chain(PACKETS.items(), DISCARDS.items()):
+            found[name] += counts[place]
+        for name, count in self._slow.counters.items():
+            found[name] = found.get(name, 0) + count
+        return found
+
+    def feed(self, block: Block) -> list[Batch]:
+        """Take a block; the batches that are due by it, most often none."""
+        if not len(block.offset):
+            return []
+        self.packets += len(block.offset)
+        self.bytes += int(block.original.sum())
+        return [batch for run in self._clock.admit(block) for batch in self._walk(run)]
+
+    def flush(self) -> list[Batch]:
+        """What is there up to the watermark: one batch each of SIP, RTCP and RTP, empty or not."""
+        clock = self._dissector.clock_us
+        if clock != NOT_STARTED:
+            self._watermark = max(self._watermark, clock - SORT_BUFFER_US)
+        self._dissector.flushed()
+        return self._send(self._watermark, self._watermark)
+
+    def close(self) -> list[Batch]:
+        """The capture has ended: everything, with the last watermark there is."""
+        batches = [batch for run in self._clock.end() for batch in self._walk(run)]
+        for datagram in self._slow.flush():
+            batches += self._take(datagram)
+        return batches + self._send(END_OF_CAPTURE, END_OF_CAPTURE)
+
+    def _walk(self, run: Run) -> Iterator[Batch]:
+        block, dissector = run.block, self._dissector
+        if self.first_us is None:
+            self.first_us = _us(int(block.time_ns[0]))
+            dissector.start(self.first_us)
+        elif run.step_ns is not None:
+            dissector.step(_us(run.step_ns))
+        yield from self._dissect(block)
+        self.last_us = dissector.clock_us
+
+    def _dissect(self, block: Block, *, inner: bool = False) -> Iterator[Batch]:
+        dissector = self._dissector
+        for stop, done in dissector.walk(block, inner):
+            for note in dissector.notes(block):
+                self._heed(note)
+            if stop == at.STOP_FLUSH:
+                yield from self.flush()
+            elif stop == at.STOP_SLOW:
+                yield from self._dissect_slow(block, done - 1)
+            elif stop == at.STOP_ROWS and not dissector.flows.make_room():
+                self._counts["sort_buffer_full"] += 1
+                self._watermark = max(self._watermark, dissector.clock_us)
+                yield from self._send(self._watermark, self._watermark)
+
+    def _dissect_slow(self, block: Block, frame: int) -> Iterator[Batch]:
+        """One frame through the slow path, its datagrams back through the kernel, before the next frame."""
+        start = int(block.offset[frame])
+        data = block.buffer[start : start + int(block.captured[frame])].tobytes()
+        asked = self._dissector.segment(block)
+        found = self._slow.feed(block.link_type, int(block.time_ns[frame]), data, int(block.original[frame]))
+        if asked is not None and self._slow.tcp_of_interest(*asked):
+            self._dissector.follow(asked)
+        for datagram in found:
+            yield from self._take(datagram)
+
+    def _take(self, datagram: Datagram) -> Iterator[Batch]:
+        if datagram.transport == "udp":
+            yield from self._dissect(frame_of(datagram), inner=True)
+            return
+        time_us = _us(datagram.time_ns)
+        key = max(time_us, self._dissector.clock_us - SORT_BUFFER_US)
+        self._hear_sip(
+            Note(
+                at.NOTE_SIP, time_us, key, datagram.src_ip, datagram.src_port, datagram.dst_ip, datagram.dst_port,
+                datagram.dscp, datagram.ttl, datagram.vlan, datagram.payload, datagram.snapped,
+            ),
+            datagram.payload,
+            datagram.transport,
+        )  # fmt: skip
+
+    def _heed(self, note: Note) -> None:
+        if note.kind == at.NOTE_RTCP:
+            packet = RtcpPacket(
+                note.time_us, note.src_ip, note.src_port, note.dst_ip, note.dst_port, note.payload
+            )
+            self._rtcp.add(note.key_us, packet)
+            return
+        kind, message = classify(note.payload, snapped=note.snapped)
+        if kind is Payload.SIP:
+            self._hear_sip(note, message, "udp")
+        else:
+            self._counts["sip_keepalives" if kind is Payload.KEEPALIVE else "not_sip"] += 1
+
+    def _hear_sip(self, note: Note, message: bytes, transport: str) -> None:
+        self._counts["sip"] += 1
+        for ip, port in udptl_receivers(message):
+            self._dissector.hint_udptl(ip, port)
+        raw = message if self._keep_secrets else mask_secrets(message)
+        packet = SipPacket(
+            note.time_us, note.src_ip, note.src_port, note.dst_ip, note.dst_port, transport,
+            note.dscp, note.ttl, note.vlan, raw,
+        )  # fmt: skip
+        self._sip.add(note.key_us, packet)
+
+    def _send(self, clock_us: int, watermark_us: int) -> list[Batch]:
+        account, site, name = self.account, self.site, self.name
+        return [
+            SipBatch(account, site, name, clock_us, self._sip.take(watermark_us)),
+            RtcpBatch(account, site, name, clock_us, self._rtcp.take(watermark_us)),
+            self._dissector.flows.take(account, site, name, clock_us, watermark_us),
+        ]
+
+
+class _Held(Generic[T]):
+    """Packets held for the sort buffer, with their keys."""
+
+    __slots__ = ("_held", "_last", "_sorted")
+
+    def __init__(self) -> None:
+        self._held: list[tuple[int, T]] = []
+        self._last = NOT_STARTED
+        self._sorted = True
+
+    def add(self, key: int, packet: T) -> None:
+        """Packets come in capture order."""
+        if key < self._last:
+            self._sorted = False
+        else:
+            self._last = key
+        self._held.append((key, packet))
+
+    def take(self, watermark: int) -> list[T]:
+        """Those up to the watermark, in order of key, then of capture."""
+        held = self._held
+        if not self._sorted:
+            held.sort(key=itemgetter(0))
+            self._sorted = True
+        due = len(held) if self._last <= watermark else next(n for n, one in enumerate(held) if one[0] > watermark)
+        self._held = held[due:]
+        return [packet for _, packet in held[:due]]
+
+
+def _us(time_ns: int) -> int:
+    return (time_ns + 500) // 1000
