@@ -35,7 +35,7 @@ def _counters(counters: dict[str, int], meanings: dict[str, str]) -> Iterator[st
     numbers = max(len(f"{n:,}") for n in counters.values())
     names = max(len(name) for name in counters)
     for name, n in sorted(counters.items(), key=_largest):
-        yield f"  {n:>{numbers},}  {name:<{names}}  {meanings.get(name, '')}".rstrip()
+        yield f"  {n:>{numbers},}  {clean(name):<{names}}  {meanings.get(name, '')}".rstrip()
 
 
 def _span(summary: Summary, clock: Clock) -> str:

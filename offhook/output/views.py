@@ -256,7 +256,7 @@ def duration(seconds: float | None) -> str:
     """Hours, minutes and seconds: 0:20, 1:02:03; tenths below ten seconds."""
     if seconds is None:
         return ""
-    if 0 <= seconds < 10:
+    if seconds < 10:
         return f"{seconds:.1f}"
     minutes, second = divmod(round(seconds), 60)
     if minutes < 60:
