@@ -1,5 +1,6 @@
 """Session descriptions of a call: which side listens where, and who holds."""
 
+from typing import Final
 from zlib import crc32
 
 from protocols import sdp
@@ -11,7 +12,8 @@ from streams.dialogs.call import Call
 from streams.dialogs.hearing import HOP, NEW, Hearing
 from streams.dialogs.state import CallState, Listening, ListenKey
 
-_NOWHERE = ("0.0.0.0", "::")
+_NOWHERE: Final = ("0.0.0.0", "::")
+_USUAL_CODECS: Final = frozenset(("PCMU", "PCMA", "G722", "G729", "OPUS", "GSM", "TELEPHONE-EVENT", "CN"))
 
 
 def on_description(state: CallState, heard: Hearing, events: list[EndpointEvent]) -> str | None:
@@ -29,9 +31,12 @@ def on_description(state: CallState, heard: Hearing, events: list[EndpointEvent]
     if heard.news == NEW:
         _apply_direction(call, session, heard, offers)
         for media in session.media:
-            call.encrypted_offer |= media.encrypted
-            call.t38_offered |= media.t38
-            call.dtx_announced |= media.dtx and not offers
+            if media.encrypted:
+                call.encrypted_offer = True
+            if media.kind == "image" and media.t38:
+                call.t38_offered = True
+            if media.dtx and not offers:
+                call.dtx_announced = True
     branch = "" if heard.sender == "a" else (message.from_tag if message.is_request else message.to_tag)
     part = (heard.sender, heard.hop, branch)
     checksum = crc32(raw)
@@ -59,8 +64,10 @@ def _is_offer(state: CallState, heard: Hearing) -> bool:
 def _apply_direction(call: Call, session: sdp.Sdp, heard: Hearing, offers: bool) -> None:
     """Open and close hold intervals. The side whose wish it is holds: it offers sendonly or inactive, or
     c=0.0.0.0; where a side says it only receives, the other one does."""
-    media = next((each for each in session.media if each.kind == "audio" and each.port), None)
-    if media is None:
+    for media in session.media:
+        if media.kind == "audio" and media.port:
+            break
+    else:
         return
     sender, other = heard.sender, "a" if heard.sender == "b" else "b"
     if media.held:
@@ -69,7 +76,7 @@ def _apply_direction(call: Call, session: sdp.Sdp, heard: Hearing, offers: bool)
     elif media.direction == "recvonly":
         _resume(call, sender, heard.time_us)
         _hold(call, other, heard.time_us)
-    else:
+    elif call.holds:
         _resume(call, sender, heard.time_us)
         if not offers:
             _resume(call, other, heard.time_us)
@@ -114,12 +121,8 @@ def _listen(
             problem = "sdp-address-not-an-ip"
             continue
         new = _opened(state.call, heard, branch, media, ip)
-        bundled = next((each for each in wanted.values() if each.port == new.port and each.ip == ip), None)
-        if bundled is None:
+        if not wanted or not _bundle(wanted, new):
             wanted[number] = new
-        else:
-            known = {each.payload_type for each in bundled.payloads}
-            bundled.payloads.extend(each for each in new.payloads if each.payload_type not in known)
     if len(state.listening) > len(wanted) or not wanted:
         for key in list(state.listening):
             number = key[3]
@@ -131,12 +134,17 @@ def _listen(
     return problem
 
 
+def _bundle(wanted: dict[int, EndpointOpened], new: EndpointOpened) -> bool:
+    """Add the payload types of a media to those of an earlier one on the same address (RFC 9143)."""
+    for earlier in wanted.values():
+        if earlier.port == new.port and earlier.ip == new.ip:
+            known = {each.payload_type for each in earlier.payloads}
+            earlier.payloads.extend(each for each in new.payloads if each.payload_type not in known)
+            return True
+    return False
+
+
 def _opened(call: Call, heard: Hearing, branch: str, media: sdp.Media, ip: bytes) -> EndpointOpened:
-    candidates = [
-        (packed, each.port)
-        for each in media.candidates[: bounds.CANDIDATES]
-        if each.component == 1 and (packed := sdp.packed(each.address)) is not None
-    ]
     return EndpointOpened(
         heard.at_us,
         call.cdr_id,
@@ -153,12 +161,24 @@ def _opened(call: Call, heard: Hearing, branch: str, media: sdp.Media, ip: bytes
         [_payload(each) for each in media.payloads[: bounds.PAYLOADS]],
         media.ptime_ms,
         media.direction,
-        candidates,
+        _candidates(media) if media.candidates else [],
     )
 
 
+def _candidates(media: sdp.Media) -> list[tuple[bytes, int]]:
+    """Addresses of the RTP component; host names (mDNS) are left out."""
+    return [
+        (packed, each.port)
+        for each in media.candidates[: bounds.CANDIDATES]
+        if each.component == 1 and (packed := sdp.packed(each.address)) is not None
+    ]
+
+
 def _payload(payload: sdp.Payload) -> Payload:
-    return Payload(payload.payload_type, _text(payload.codec), payload.clock_rate)
+    codec = payload.codec
+    return Payload(
+        payload.payload_type, codec if codec in _USUAL_CODECS else _text(codec), payload.clock_rate
+    )
 
 
 def _text(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import socket
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 from zlib import crc32
 
 from protocols.sip import SipMessage
@@ -10,7 +10,9 @@ from schemas.cdr import SipEvent
 from schemas.sip_messages import SipPacket
 from streams import bounds
 from streams.dialogs.call import EVENTS_OMITTED, Call
-from streams.dialogs.state import CallState, Content, Heard
+from streams.dialogs.state import CallState, Content, Heard, HopKey
+
+K = TypeVar("K")
 
 NEW: Final = 0  # never heard
 HOP: Final = 1  # heard, between other addresses
@@ -87,70 +89,72 @@ def _likest_hop(call: Call, packet: SipPacket) -> int:
     return shared
 
 
-def classify(state: CallState, heard: Hearing, copy_us: int) -> None:
-    """Find out what the call knows of this message, remember it, and count it.
+def classify(state: CallState, heard: Hearing, copy_us: int) -> int:
+    """Find out what the call knows of this message, remember it, and count it; NEW, HOP, AGAIN ...
 
     The same branch, CSeq, addresses and body within `copy_us`: a copy; later: again; between other
     addresses: a hop. Counts are those of the hop and sensor that heard most.
     """
-    call, message, packet = state.call, heard.message, heard.packet
-    content_key = (message.cseq, message.method, message.status, message.to_tag, heard.side)
-    key = (
-        message.cseq,
-        message.method,
-        message.status,
-        message.to_tag,
-        crc32(message.body) if message.body else 0,
-        packet.src_ip,
-        packet.src_port,
-        packet.dst_ip,
-        packet.dst_port,
-        message.branch,
-    )
+    call, message = state.call, heard.message
     sensor = 0 if heard.sensor == call.sensor else _sensor_number(call, heard.sensor)
-    known = state.heard.get(key)
-    if known is None:
-        if len(state.heard) >= bounds.HEARD:
-            del state.heard[next(iter(state.heard))]
-        state.heard[key] = Heard(sensor, heard.time_us)
-        heard.news = _on_a_new_hop(state, content_key, heard, sensor)
-        return
-    if known.sensor != sensor:
-        elsewhere = state.heard_elsewhere.get((sensor, key))
-        if elsewhere is None:
-            if len(state.heard_elsewhere) < bounds.HEARD:
-                state.heard_elsewhere[(sensor, key)] = Heard(sensor, heard.time_us)
-            if sensor == 0 and (content := state.contents.get(content_key)) is not None:
-                _correct_times(call, content, heard.time_us)
-            heard.news = SAME
-            return
-        known = elsewhere
-    if abs(heard.time_us - known.time_us) < copy_us:
-        call.copies += sensor == 0
-        heard.news = COPY
-        return
-    known.time_us = heard.time_us
-    known.again += 1
-    _count_again(state, content_key, message, known.again)
-    heard.news = AGAIN if sensor == state.heard[key].sensor else SAME
-
-
-def _on_a_new_hop(
-    state: CallState, content_key: tuple[int, str, int, str, str], heard: Hearing, sensor: int
-) -> int:
-    content = state.contents.get(content_key)
+    key = (message.cseq, message.method, message.status, message.to_tag, heard.side)
+    checksum = crc32(message.body) if message.body else 0
+    content = state.contents.get(key)
     if content is None:
         if len(state.contents) >= bounds.HEARD:
             del state.contents[next(iter(state.contents))]
-        state.contents[content_key] = Content(sensor, heard.time_us, heard.hop)
-        state.call.messages += 1
+        time_us = heard.time_us
+        state.contents[key] = Content(sensor, time_us, time_us, heard.hop, message.branch, checksum)
+        call.messages += 1
         return NEW
-    if sensor == 0 and content.sensor != 0:
-        _correct_times(state.call, content, heard.time_us)
-    if content.hop == heard.hop and content.sensor == sensor:
-        state.call.messages += 1  # another body, another branch: said anew
-        return NEW
-    return HOP
+    return _known(state, heard, (key, heard.hop, message.branch, checksum), content, sensor, copy_us)
+
+
+def _known(state: CallState, heard: Hearing, key: HopKey, content: Content, sensor: int, copy_us: int) -> int:
+    """What a message is that was heard before, here or on another hop."""
+    first: Content | Heard = content
+    if key[1:] != (content.hop, content.branch, content.checksum):
+        other = state.on_hops.get(key)
+        if other is None:
+            _remember(state.on_hops, key, Heard(sensor, heard.time_us))
+            if sensor == 0 and content.sensor != 0 and not content.corrected:
+                _correct_times(state.call, content, heard.time_us)
+            if content.hop == heard.hop and content.sensor == sensor:
+                state.call.messages += 1  # another body, another branch: said anew
+                return NEW
+            return HOP
+        first = other
+    known = first
+    if first.sensor != sensor:
+        mine = state.by_sensors.get((sensor, key))
+        if mine is None:
+            _remember(state.by_sensors, (sensor, key), Heard(sensor, heard.time_us))
+            if sensor == 0 and content.sensor != 0 and not content.corrected:
+                _correct_times(state.call, content, heard.time_us)
+            return SAME
+        known = mine
+    if abs(heard.time_us - known.last_us) < copy_us:
+        state.call.copies += sensor == 0
+        return COPY
+    known.last_us = heard.time_us
+    known.again += 1
+    if known.again > content.again_most:
+        content.again_most = known.again
+        _count_again(state.call, heard.message, known.again)
+    return AGAIN if known is first else SAME
+
+
+def _remember(table: dict[K, Heard], key: K, heard: Heard) -> None:
+    if len(table) >= bounds.HEARD:
+        del table[next(iter(table))]
+    table[key] = heard
+
+
+def _count_again(call: Call, message: SipMessage, again: int) -> None:
+    call.retransmissions += 1
+    call.messages += 1
+    if message.is_request and message.method == "INVITE":
+        call.invite_retransmissions = max(call.invite_retransmissions, again)
 
 
 def _sensor_number(call: Call, sensor: str) -> int:
@@ -159,19 +163,6 @@ def _sensor_number(call: Call, sensor: str) -> int:
     if len(call.sensors) < bounds.SENSORS:
         call.sensors.append(sensor)
     return len(call.sensors) - 1
-
-
-def _count_again(
-    state: CallState, content_key: tuple[int, str, int, str, str], message: SipMessage, again: int
-) -> None:
-    content = state.contents.get(content_key)
-    if content is None or again <= content.again:
-        return
-    content.again = again
-    state.call.retransmissions += 1
-    state.call.messages += 1
-    if message.method == "INVITE" and message.is_request:
-        state.call.invite_retransmissions = max(state.call.invite_retransmissions, again)
 
 
 _TIMES: Final = (
@@ -190,12 +181,13 @@ _TIMES: Final = (
 def _correct_times(call: Call, content: Content, time_us: int) -> None:
     """The sensor that heard the INVITE first heard this message too: its clock counts."""
     for name in _TIMES:
-        if getattr(call, name) == content.time_us:
+        if getattr(call, name) == content.first_us:
             setattr(call, name, time_us)
     for branch in call.branches:
-        if branch.answer_us == content.time_us:
+        if branch.answer_us == content.first_us:
             branch.answer_us = time_us
-    content.sensor, content.time_us = 0, time_us
+    content.first_us = time_us
+    content.corrected = True
 
 
 def note_event(call: Call, heard: Hearing) -> None:

@@ -9,8 +9,6 @@ _NAMESPACE: Final = bytes.fromhex("5b5c0b6a9d1f4d0e8a356f66686f6f6b")
 def cdr_id_of(account: str, site: str, call_id: str, from_tag: str, start_us: int) -> str:
     """UUIDv5 (RFC 9562 5.5) of what makes a call this call; `start_us` is its first message's time."""
     name = "\0".join((account, site, call_id, from_tag, str(start_us)))
-    digest = hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).digest()
-    value = int.from_bytes(digest[:16], "big")
-    value = value & ~(0xF000 << 64) | (5 << 76)
-    text = f"{value & ~(0xC000 << 48) | (0x8000 << 48):032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    digits = hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"

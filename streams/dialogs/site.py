@@ -23,7 +23,7 @@ from streams.dialogs.call import (
     Call,
 )
 from streams.dialogs.endpoints import announce_again, on_description
-from streams.dialogs.hearing import AGAIN, COPY, SAME, Hearing, classify, find_hop, note_event
+from streams.dialogs.hearing import AGAIN, COPY, Hearing, classify, find_hop, note_event
 from streams.dialogs.identity import cdr_id_of
 from streams.dialogs.others import count_other
 from streams.dialogs.parties import read_agent, read_parties
@@ -159,47 +159,43 @@ class Site:
         call = state.call
         heard = Hearing(packet, message, sensor, self.now_us, side)
         request = message.is_request
-        heard.hop = find_hop(state, packet, request and message.method == "INVITE" and not message.to_tag)
-        classify(state, heard, self.copy_us)
-        self.register.touch(state)
-        if heard.news in (COPY, SAME):
+        invite = message.method == "INVITE"
+        heard.hop = find_hop(state, packet, request and invite and not message.to_tag)
+        news = heard.news = classify(state, heard, self.copy_us)
+        self.register.changed[call.cdr_id] = call
+        state.forgotten = False
+        if news >= COPY:
             return
         call.last_us = max(call.last_us, heard.time_us)
         if call.closed:
             call.closed = False
             state.closed_us = None
-        if request:
-            call.requests_seen = True
-        else:
-            call.responses_seen = True
         note_event(call, heard)
-        if heard.news == AGAIN:
-            if request and message.method == "INVITE":
+        if news == AGAIN:
+            if request and invite:
                 state.invite_last_us = heard.time_us
         else:
-            self._learn(state, heard)
+            if heard.sender == "a":
+                if call.dscp_a is None:
+                    call.dscp_a = packet.dscp
+                if not state.agent_a_sure:
+                    read_agent(state, heard)
+            else:
+                if call.dscp_b is None:
+                    call.dscp_b = packet.dscp
+                if not state.agent_b_sure:
+                    read_agent(state, heard)
             if request:
+                call.requests_seen = True
                 handler = ON_REQUEST.get(message.method)
                 if handler is not None:
                     handler(self, state, heard)
             else:
+                call.responses_seen = True
                 responses.on_response(self, state, heard)
         if call.messages > self.settings.sip_messages_max and call.ended_us is None:
             self.end(state, call.last_us, TOO_MANY_MESSAGES)
         self.schedule(state)
-
-    def _learn(self, state: CallState, heard: Hearing) -> None:
-        call = state.call
-        if heard.sender == "a":
-            if call.dscp_a is None:
-                call.dscp_a = heard.packet.dscp
-            if not state.agent_a_sure:
-                read_agent(state, heard)
-        else:
-            if call.dscp_b is None:
-                call.dscp_b = heard.packet.dscp
-            if not state.agent_b_sure:
-                read_agent(state, heard)
 
     def describe(self, state: CallState, heard: Hearing) -> None:
         """Announce what the session description of a message says, if it has one and the call goes on."""
@@ -334,6 +330,9 @@ class Site:
     def schedule(self, state: CallState) -> None:
         """Set the call's next timer."""
         call = state.call
+        if state.established and call.ended_us is None and state.queued_us:
+            state.due_us = state.absolute_us
+            return
         if state.closed_us is not None:
             due = state.closed_us + self.closed_us
         else:

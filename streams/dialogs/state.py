@@ -6,31 +6,35 @@ from schemas.media_endpoints import EndpointOpened
 from schemas.sip_messages import SipPacket
 from streams.dialogs.call import Call
 
-MessageKey = tuple[int, str, int, str, int, bytes, int, bytes, int, str]
-"""CSeq number, method, status, To tag, checksum of the body, addresses and ports, branch: one message on
-one hop."""
-
 ContentKey = tuple[int, str, int, str, str]
 """CSeq number, method, status, To tag, side whose From it is: one message on all its hops."""
+
+HopKey = tuple[ContentKey, int, str, int]
+"""The same on one hop: hop, branch, checksum of the body."""
 
 ListenKey = tuple[str, int, str, int]
 """Side, hop, branch, number of the media in its session description."""
 
 
-class Heard(msgspec.Struct, array_like=True, gc=False):
-    """A message on one hop: by which sensor, when last, and how often again."""
-
-    sensor: int
-    time_us: int
-    again: int = 0
-
-
 class Content(msgspec.Struct, array_like=True, gc=False):
-    """A message on all hops: how often again where it was heard most, and who heard it first."""
+    """A message: where it was heard first, when last there, and how often again where it was heard most."""
 
     sensor: int
-    time_us: int
+    first_us: int
+    last_us: int
     hop: int
+    branch: str
+    checksum: int
+    again: int = 0  # there
+    again_most: int = 0  # on any hop, by any sensor
+    corrected: bool = False  # its time is now that of the call's own sensor
+
+
+class Heard(msgspec.Struct, array_like=True, gc=False):
+    """A message on another hop, or by another sensor."""
+
+    sensor: int
+    last_us: int
     again: int = 0
 
 
@@ -52,9 +56,9 @@ class CallState(msgspec.Struct):
     closed_us: int | None = None
     forgotten: bool = False  # the records need it no more
     gone: bool = False  # no message finds it any more
-    heard: dict[MessageKey, Heard] = {}
-    heard_elsewhere: dict[tuple[int, MessageKey], Heard] = {}  # by sensors after the first
     contents: dict[ContentKey, Content] = {}
+    on_hops: dict[HopKey, Heard] = {}  # after the first
+    by_sensors: dict[tuple[int, HopKey], Heard] = {}  # after the first
     hop_of: dict[tuple[bytes, int, bytes, int], int] = {}
     pending: dict[tuple[int, int, str], int] = {}  # INVITE without final: hop, CSeq, branch; its time
     invite_cseq: int = -1  # highest CSeq of an initial INVITE
