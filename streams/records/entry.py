@@ -45,6 +45,7 @@ class Entry(msgspec.Struct, array_like=True):
     took_channel: bool = False
     gave_back: bool = False
     admitted: bool | None = None  # None: not decided
+    channels: int = 0  # in use when it asked
     due: bool = False  # the record may be made
     stale: bool = False  # what the last record says is no longer all
     emitted: bool = False

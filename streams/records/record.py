@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from schemas.cdr import CallRecord, DtmfEvent, RelatedCall
+from schemas.cdr_rejected import RejectedCall
 from streams.bounds import DIGITS_MAX
 from streams.dialogs.call import CAPTURE_END, Call
 from streams.records import flags
@@ -12,7 +13,7 @@ from streams.records.fold import HeardStream, StreamSums, sums_until
 from streams.records.outcome import Ending, ending, start_not_seen
 from streams.records.sides import Side, counted, line_up, one_way, side_figures, talk_span
 from streams.records.stream_record import StreamView, address, stream_record
-from streams.records.timers import RTP_TIMEOUT, media_timeout
+from streams.records.timers import RTP_TIMEOUT, known_us, media_timeout
 from streams.settings import RecordSettings
 
 OWNER_STAYS_US = 1_000_000
@@ -35,7 +36,7 @@ def stream_views(call: Call, streams: Iterable[HeardStream], sums: StreamSums) -
 def _sums_of(call: Call, heard: HeardStream, sums: StreamSums) -> list[int]:
     """The stream's sums; of a shared one only what came while the call had it."""
     if heard.rows and call.ended_us is not None:
-        return sums_until(np.concatenate(heard.rows), call.ended_us + OWNER_STAYS_US)
+        return sums_until(np.concatenate(heard.rows), known_us(call) + OWNER_STAYS_US)
     return sums.sums(heard)
 
 
@@ -61,7 +62,10 @@ def last_rtp(views: Iterable[StreamView]) -> int | None:
 
 def end_reason(call: Call, last_rtp_us: int | None, clock_us: int, settings: RecordSettings) -> str:
     """Why the call ended: a media timer that fired before the call's end is above the dialogs' reason."""
-    at = clock_us if call.ended_us is None else call.ended_us
+    if call.ended_us is None:
+        at = clock_us
+    else:
+        at = call.ended_us if call.end_reason == CAPTURE_END else known_us(call)
     return media_timeout(call, last_rtp_us, at, settings) or call.end_reason or CAPTURE_END
 
 
@@ -231,3 +235,9 @@ def _flags(
     )
     found.update(flag for flag, holds in conditions if holds)
     return sorted(found)
+
+
+def rejected_call(record: CallRecord, channels: int, channels_max: int) -> RejectedCall:
+    """The short record of a call that found no channel free; `channels` were in use, itself counted."""
+    same = {name: getattr(record, name) for name in RejectedCall.__struct_fields__ if hasattr(record, name)}
+    return RejectedCall(**same, channels=channels, channels_max=channels_max)

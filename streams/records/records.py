@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from schemas.cdr import CallRecord, StreamRecord
+from schemas.cdr_rejected import RejectedCall
 from schemas.channels import ChannelBatch, ChannelDecision, ChannelEvent
 from schemas.clock import END_OF_CAPTURE
 from schemas.media_windows import WindowBatch
@@ -19,11 +20,11 @@ from streams.bounds import ORPHANS_MAX, RELATED_MAX
 from streams.dialogs.call import Call
 from streams.records.entry import DIALOGS, NEVER, Entry, Site, SiteKey, Timer, shown
 from streams.records.gather import NO_CALL, MediaOfCalls
-from streams.records.record import call_record, end_reason, last_rtp, stream_views
+from streams.records.record import call_record, end_reason, last_rtp, rejected_call, stream_views
 from streams.records.related import ties_of
 from streams.records.saved import Saved
 from streams.records.stream_record import StreamView, stream_record
-from streams.records.timers import WINDOW_LAG_US, media_deadline, media_timeout, seconds_us
+from streams.records.timers import WINDOW_LAG_US, known_us, media_deadline, media_timeout, seconds_us
 from streams.settings import RecordSettings
 
 MEDIA_SETTLES_US = 1_000_000
@@ -37,7 +38,7 @@ class RecordsOutput(msgspec.Struct):
     """What became known. `closed` are the calls of which nothing more will come."""
 
     records: list[CallRecord] = []
-    rejected: list[CallRecord] = []
+    rejected: list[RejectedCall] = []
     unmatched: list[StreamRecord] = []
     channels: list[ChannelBatch] = []
     closed: list[str] = []
@@ -55,6 +56,7 @@ class Records:
         self._entries: dict[str, Entry] = {}
         self._media = MediaOfCalls()
         self._orphans: dict[str, SiteKey] = {}  # cdr_ids of streams whose call has not come
+        self._closed_again: list[str] = []
         self._held: set[str] = set()  # let go, but the ledger has not spoken
         self._ready: set[str] = set()  # stale, and may be made
         self._interim: set[str] = set()  # had an interim record
@@ -88,7 +90,7 @@ class Records:
         if entry is None:
             self.counters["decisions_unknown_call"] += 1
         elif entry.admitted is None:
-            entry.admitted = decision.admitted
+            entry.admitted, entry.channels = decision.admitted, decision.taken
             if entry.due:
                 self._stale(entry)
             self._saved.call(decision.cdr_id)
@@ -113,7 +115,8 @@ class Records:
         output.rejected.sort(key=_by_end)
         output.unmatched = self._unmatched()
         output.channels = [batch for site in self._sites.values() for batch in self._channels(site)]
-        output.closed = [cdr_id for cdr_id in gone if self._forget(cdr_id)]
+        output.closed = [*self._closed_again, *(cdr_id for cdr_id in gone if self._forget(cdr_id))]
+        self._closed_again.clear()
         self._saved.forget_streams()
         return output
 
@@ -155,6 +158,7 @@ class Records:
         if entry is None:
             if self._long_closed(call):
                 self.counters["calls_after_close"] += 1
+                self._closed_again.append(call.cdr_id)
                 return
             entry = self._entries[call.cdr_id] = Entry(call)
             if self._orphans.pop(call.cdr_id, None):
@@ -173,10 +177,10 @@ class Records:
     def _long_closed(self, call: Call) -> bool:
         """Whether a call was let go before: it comes again only by mistake."""
         clock = self._site_of(call).clock.now
-        return call.closed and self._forget_at(call) < clock
+        return clock >= END_OF_CAPTURE or (call.closed and self._forget_at(call) < clock)
 
     def _forget_at(self, call: Call) -> int:
-        closed = max(call.close_at_us or NEVER, (call.ended_us or call.last_us) + MEDIA_SETTLES_US)
+        closed = max(call.close_at_us or NEVER, known_us(call) + MEDIA_SETTLES_US)
         return closed + seconds_us(self._settings.closed_s)
 
     def _schedule(self, entry: Entry) -> None:
@@ -194,7 +198,7 @@ class Records:
         else:
             self._set(entry, Timer.SILENCE, NEVER)
             if not entry.due or entry.timed_out:
-                self._set(entry, Timer.RECORD, call.ended_us + MEDIA_SETTLES_US)
+                self._set(entry, Timer.RECORD, known_us(call) + MEDIA_SETTLES_US)
         if not entry.let_go:
             self._set(entry, Timer.FORGET, self._forget_at(call) if call.closed else NEVER)
 
@@ -204,7 +208,7 @@ class Records:
         if begun and not entry.took_channel:
             self._set(entry, Timer.TAKE, min(begun))
         if begun and call.ended_us is not None and not entry.gave_back:
-            self._set(entry, Timer.RELEASE, max(call.ended_us, call.bye_ok_us or NEVER, min(begun)))
+            self._set(entry, Timer.RELEASE, max(known_us(call), min(begun)))
 
     def _set(self, entry: Entry, timer: Timer, time_us: int) -> None:
         if entry.timers[timer] != time_us:
@@ -303,7 +307,10 @@ class Records:
             return
         entry.stale = False
         entry.emitted = True
-        (output.rejected if entry.admitted is False else output.records).append(record)
+        if entry.admitted is False:
+            output.rejected.append(rejected_call(record, entry.channels, self._settings.channels_max))
+        else:
+            output.records.append(record)
 
     def _record(self, entry: Entry, complete: bool) -> CallRecord | None:
         """The next version; None where the media timer that ended the call no longer holds."""
@@ -439,7 +446,7 @@ class Records:
         self._saved.site((site.account, site.site))
 
 
-def _by_end(record: CallRecord) -> tuple[int, str]:
+def _by_end(record: CallRecord | RejectedCall) -> tuple[int, str]:
     return record.end_time, record.cdr_id
 
 

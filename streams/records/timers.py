@@ -6,7 +6,8 @@ point in time, so that a record made late says the same as one made early.
 
 from typing import Final
 
-from streams.dialogs.call import Call
+from schemas.clock import END_OF_CAPTURE
+from streams.dialogs.call import BYE, CAPTURE_END, FAILURE, Call
 from streams.settings import RecordSettings
 
 WINDOW_LAG_US: Final = 20_000_000
@@ -30,6 +31,18 @@ def media_deadline(call: Call, last_rtp_us: int | None, settings: RecordSettings
         return call.last_us + seconds_us(settings.sip_without_rtp_timeout_s), NO_RTP_TIMEOUT
     last = max(last_rtp_us, call.last_us)
     return last + seconds_us(settings.rtp_timeout_s) + WINDOW_LAG_US, RTP_TIMEOUT
+
+
+def known_us(call: Call) -> int:
+    """When it was known that an ended call had ended: its BYE or final failure, else when a timer said so.
+
+    A timer closes the call in the moment it ends it, and dates the end back to the last message.
+    """
+    if call.ended_us is None or call.end_reason == CAPTURE_END:
+        return END_OF_CAPTURE
+    if call.end_reason in (BYE, FAILURE) or call.failure_us is not None:
+        return call.ended_us
+    return max(call.ended_us, call.close_at_us or 0) if call.closed else call.ended_us
 
 
 def media_timeout(call: Call, last_rtp_us: int | None, at_us: int, settings: RecordSettings) -> str | None:
