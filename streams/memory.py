@@ -21,6 +21,9 @@ from streams.stage import EVERY_PARTITION, Fact, Input, Stage
 
 TOPIC_OF = {SipBatch: "sip.messages", RtpBatch: "rtp.packets", RtcpBatch: "rtcp.packets"}
 
+READER = "reader"
+"""Who reads the facts in the log."""
+
 Pick = Callable[[Sequence["Worker"]], "Worker"]
 """Chooses which of the workers with something to do goes next."""
 
@@ -63,7 +66,9 @@ class MemoryRunner:
         calls: CallSettings | None = None,
         records: RecordSettings | None = None,
         media: MediaSettings | None = None,
+        reads: Sequence[str] = ("cdr", "cdr.rejected", "rtp.unmatched"),
     ) -> None:
+        """`reads`: the topics that `facts` will be asked for; they are kept until then."""
         counts = {
             "sip.messages": calls_partitions, "media.windows": calls_partitions,
             "channel.decisions": calls_partitions, "rtp.packets": media_partitions,
@@ -82,7 +87,10 @@ class MemoryRunner:
         for worker in self.workers:
             for topic in worker.inputs:
                 self.log.subscribe(worker.owner, topic, worker.number)
-        self._read: dict[str, int] = {}
+        self._read: dict[tuple[str, int], int] = {}
+        for topic in reads:
+            for number in range(counts[topic]):
+                self.log.subscribe(READER, topic, number)
         self.closed: list[str] = []
 
     @property
@@ -141,10 +149,15 @@ class MemoryRunner:
             yield partition(fact.routing, count)
 
     def facts(self, topic: str) -> list[Entry]:
-        """What came to a topic's partition 0 since the last call."""
-        at = self._read.get(topic, 0)
-        entries = self.log.read(topic, 0, at)
-        self._read[topic] = at + len(entries)
+        """What came to a topic since the last call, by partition."""
+        entries: list[Entry] = []
+        with self.log.transaction(READER) as step:
+            for number in range(self.log.partitions(topic)):
+                at = self._read.get((topic, number), 0)
+                entries += self.log.read(topic, number, at)
+                self._read[topic, number] = self.log.end(topic, number)
+                if self._read[topic, number] > at:
+                    step.applied(topic, number, self._read[topic, number] - 1)
         return entries
 
     def trim(self) -> None:

@@ -115,28 +115,29 @@ class SiteMedia:
         self._describe(batch)
         if not len(batch.present):
             return
-        numbers = batch.present.tolist()
         flows, sensor, slots = self.flows, batch.sensor, []
-        newest = np.maximum.reduceat(batch.arrival_us, np.cumsum(batch.count) - batch.count).tolist()
-        for number, last_us in zip(numbers, newest, strict=True):
+        for number in batch.present.tolist():
             flow = flows.get((sensor, number))
             if flow is None:
                 self._count("rtp-without-flow")
                 slots.append(-1)
             else:
-                flow.last_us = max(flow.last_us, last_us)
                 slots.append(flow.slot)
         if batch.copies.any():
-            for number, copies in zip(numbers, batch.copies.tolist(), strict=True):
-                if copies and (flow := flows.get((sensor, number))):
-                    flow.copies += copies
-                    self.noted.add(flow.slot)
+            self._take_copies(batch)
         waiting = Pending.of_batch(batch, np.array(slots, np.int64))
         self.touched.update(slots)
         if min(slots) < 0:
             waiting.start = np.where(waiting.slot < 0, waiting.stop, waiting.start)
             waiting.drop_done()
         self.pending.append(waiting)
+
+    def _take_copies(self, batch: RtpBatch) -> None:
+        for number, copies in zip(batch.present.tolist(), batch.copies.tolist(), strict=True):
+            flow = self.flows.get((batch.sensor, number))
+            if copies and flow is not None:
+                flow.copies += copies
+                self.noted.add(flow.slot)
 
     def take_rtcp(self, batch: RtcpBatch) -> None:
         """Queue RTCP packets."""
@@ -160,8 +161,9 @@ class SiteMedia:
         rows = batch.flows
         if not len(rows.flow):
             return
-        starts = np.cumsum(batch.count) - batch.count
-        first = dict(zip(batch.present.tolist(), batch.arrival_us[starts].tolist(), strict=True))
+        heard = batch.count > 0
+        starts = (np.cumsum(batch.count) - batch.count)[heard]
+        first = dict(zip(batch.present[heard].tolist(), batch.arrival_us[starts].tolist(), strict=True))
         columns = (
             rows.flow,
             rows.kind,
@@ -494,6 +496,7 @@ class SiteMedia:
             for target in self._targets(flow):
                 self.outgoing[target].ended.append(flow.stream)
             self.status[slot] = WAITING
+            flow.last_us = self.slots[slot, S.LAST]
 
     def _end_streams(self, now: int) -> None:
         """End the streams whose time is over by the clock alone."""
@@ -704,14 +707,16 @@ class SiteMedia:
             self.owners.forget(self.forget_at.popleft()[1])
         busy = {slot for waiting in self.pending for slot in waiting.slot.tolist()}
         for flow in list(self.flows.values()):
-            idle = flow.last_us + FORGET_US < now
+            last_us = max(flow.last_us, flow.first_us)
+            idle = last_us + FORGET_US < now
             if idle and self.status[flow.slot] == WAITING and flow.slot not in busy:
                 self._drop(flow)
 
     def _evict(self) -> None:
         """Too many flows: the longest silent ones go, counted."""
         excess = len(self.flows) - FLOWS_MAX + FLOWS_MAX // 16
-        for flow in sorted(self.flows.values(), key=lambda flow: (flow.last_us, flow.number))[:excess]:
+        last = self.slots.column(S.LAST)
+        for flow in sorted(self.flows.values(), key=lambda flow: (last[flow.slot], flow.number))[:excess]:
             if self.status[flow.slot] != WAITING:
                 self._finish(np.array([flow.slot], np.int64), None)
             self._count("flows-evicted")

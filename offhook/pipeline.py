@@ -1,0 +1,92 @@
+"""One run over captures: source, sensor, log, stages, and the rows as they become final."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from capture.files import open_capture
+from capture.merge import merge
+from capture.sensor import Sensor
+from offhook.collect import Collector, Row
+from offhook.report import Progress, Summary
+from offhook.settings import Settings
+from schemas.sip_messages import SipBatch
+from streams.memory import MemoryRunner
+
+__all__ = ["Analysis"]
+
+ACCOUNT: Final = "local"
+SITE: Final = "local"
+SENSOR: Final = "file"
+"""Who a capture on the desk belongs to."""
+
+
+class Analysis:
+    """Captures in, rows out: calls, streams, windows or messages, as `want` names them.
+
+    Several files are one sensor, merged by time. `summary` is complete after the last row; `progress` moves
+    while iterating, and `on_progress` is told.
+    """
+
+    def __init__(
+        self, paths: Sequence[str], settings: Settings, *, want: frozenset[str], encode: bool = False
+    ) -> None:
+        """Open the captures; raises CaptureError where one cannot be read. `encode`: events pass the codec."""
+        self.settings, self.want = settings, want
+        self.progress = Progress()
+        self.on_progress: Callable[[Progress], None] | None = None
+        self.summary = Summary()
+        self._source = merge([open_capture(path, sensor=SENSOR) for path in paths])
+        self.progress.bytes_total = self._source.bytes_total
+        self._sensor = Sensor(ACCOUNT, SITE, SENSOR, settings=settings.capture)
+        self._collector = Collector(want)
+        self._runner = MemoryRunner(
+            encode=encode,
+            calls=settings.calls,
+            records=settings.records,
+            media=settings.media,
+            reads=self._collector.topics,
+        )
+
+    def __iter__(self) -> Iterator[Row]:
+        """Rows in the order in which they become final."""
+        began = time.process_time()
+        sensor = self._sensor
+        for block in self._source:
+            yield from self._take(sensor.feed(block))
+            self._moved(sensor.packets)
+        yield from self._take(sensor.close())
+        yield from self._collector.rest()
+        self._moved(sensor.packets)
+        self._sum_up(time.process_time() - began)
+
+    def _take(self, batches: Sequence[object]) -> Iterator[Row]:
+        """Publish what was captured, let the stages work, and collect."""
+        if not batches:
+            return
+        for batch in batches:
+            if isinstance(batch, SipBatch):
+                yield from self._collector.messages(batch)
+            self._runner.publish(batch, _whole)  # type: ignore[arg-type]
+        self._runner.run()
+        yield from self._collector.collect(self._runner)
+
+    def _moved(self, packets: int) -> None:
+        self.progress.bytes_done = self._source.bytes_done
+        self.progress.packets = packets
+        if self.on_progress is not None:
+            self.on_progress(self.progress)
+
+    def _sum_up(self, cpu_s: float) -> None:
+        sensor, summary = self._sensor, self.summary
+        summary.calls, summary.streams = self._collector.calls, self._collector.streams
+        summary.packets = {}
+        summary.counters = {**sensor.counters, **self._runner.counters}
+        summary.warnings = self._source.warnings
+        summary.first_us, summary.last_us = sensor.first_us, sensor.last_us
+        summary.cpu_s = cpu_s
+
+
+def _whole(batch: object, _partitions: int) -> list[object]:
+    """One partition takes everything."""
+    return [batch]
