@@ -104,7 +104,7 @@ def call_record(
         from_tag=call.from_tag,
         to_tag=call.to_tag,
         session_id=call.session_id,
-        related=[RelatedCall(call_id, why) for call_id, why in related],
+        related=_related(call, related),
         caller=call.caller,
         caller_domain=call.caller_domain,
         caller_name=call.caller_name,
@@ -185,6 +185,14 @@ def call_record(
         hold=list(call.holds),
         streams=streams,
     )
+
+
+def _related(call: Call, found: Iterable[tuple[str, str]]) -> list[RelatedCall]:
+    """Those its own headers name, then those that were found; each once."""
+    whys: dict[str, str] = {}
+    for call_id, why in (*call.related, *found):
+        whys.setdefault(call_id, why)
+    return [RelatedCall(call_id, why) for call_id, why in whys.items()]
 
 
 def _seconds(us: int | None) -> float | None:

@@ -67,10 +67,10 @@ def answered(number: int = 1, answer: float = 0.0, bye: float | None = 40.0, **f
 def hang_up(made: Call, bye: float, close_after: float = 5.0) -> None:
     """BYE of the caller and its 2xx."""
     made.bye_us, made.bye_ok_us = at(bye), at(bye + 0.02)
-    made.last_us = made.ended_us = made.bye_ok_us
+    made.last_us, made.ended_us = made.bye_ok_us, made.bye_us
     made.end_reason, made.hung_up_by = "bye", "a"
     made.messages += 2
-    made.closed, made.close_at_us = True, made.ended_us + round(close_after * 1e6)
+    made.closed, made.close_at_us = True, made.last_us + round(close_after * 1e6)
 
 
 def ended(made: Call, when: float, reason: str) -> Call:
