@@ -7,7 +7,7 @@ from capture.slow.network import ip, ipv4, ipv6
 
 ETHERNET_HEADER = 14
 LENGTH_MAX = 1500  # IEEE 802.3: up to here the field is a length, from 1536 on a type
-MACSEC = 0x88E5
+ARP, MACSEC = 0x0806, 0x88E5
 
 
 def ethernet(cursor: Cursor) -> Layer | End:
@@ -95,7 +95,7 @@ def _looks_like_ethernet(cursor: Cursor, skip: int) -> bool:
     if at + 2 > cursor.end:
         return False
     kind = cursor.data[at] << 8 | cursor.data[at + 1]
-    return kind in BY_ETHERTYPE or kind == 0x0806 or kind == cursor.wire_end - at - 2
+    return kind in BY_ETHERTYPE or kind == cursor.wire_end - at - 2
 
 
 def pppoe(cursor: Cursor) -> Layer | End:
@@ -173,6 +173,7 @@ def _no_ip(cursor: Cursor) -> Layer | End:
 
 
 BY_ETHERTYPE: dict[int, Layer] = {
+    ARP: _no_ip,  # named, for a tunnel that carries it is one
     0x0800: ipv4,
     0x86DD: ipv6,
     0x8100: vlan,

@@ -157,12 +157,12 @@ def _vxlan(cursor: Cursor) -> Layer | None:
 
 
 def _vxlan_gpe(cursor: Cursor) -> Layer | None:
-    """draft-ietf-nvo3-vxlan-gpe 3: version 0, I or P set, next protocol."""
+    """draft-ietf-nvo3-vxlan-gpe 3: version 0, I or P set, next protocol (some leave P out, and some both)."""
     start = cursor.take(8)
     flags = cursor.data[start]
     if flags & 0xF0 or not flags & 0x0C:
         return None
-    return BY_NEXT_PROTOCOL.get(cursor.data[start + 3]) if flags & 0x04 else ethernet
+    return BY_NEXT_PROTOCOL.get(cursor.data[start + 3]) if cursor.data[start + 3] else ethernet
 
 
 def _geneve(cursor: Cursor) -> Layer | None:
