@@ -39,7 +39,7 @@ class Feed(Protocol):
         """Everything before `position` is walked, and before `keep` no longer needed."""
 
     def fill(self) -> bool:
-        """Get more bytes behind `end`; False at the end of the input."""
+        """Get more bytes behind `end`, or learn that there are none (`final`); False if that was known."""
 
 
 def grown(block_bytes: int, most: int) -> int:
@@ -138,7 +138,7 @@ class StreamFeed:
                 break
         self.block_bytes = grown(self.block_bytes, self.block_bytes_max)
         self.stop = self.end
-        return self.end > before
+        return True
 
     def _make_room(self) -> None:
         """Have space for a block behind `end`: drop what is done, grow only when that is not enough."""

@@ -109,7 +109,7 @@ class Track:
         return int(self._key[-1]), self.order
 
     def ready(self) -> bool:
-        """Have a block with frames to hand on; False at the end of the source. Ends the former block's life."""
+        """Have a block with frames to hand on, ending the life of the former; False at the end."""
         if self._blocks is None:
             self._blocks = iter(self._source)
         while self._block is None or self._done == len(self._key):

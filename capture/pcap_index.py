@@ -67,7 +67,7 @@ def _judge(
                 return UNDECIDED
             if step == 0 or (strict != 0 and last >= 0 and abs(first - last) > CLOCK_NEAR_S):
                 return REFUSED
-            if step == 1 and at > end and fair == 0:  # cut off, and doubtful
+            if step == 1 and at > end and (fair == 0 or (strict != 0 and last < 0)):  # cut off, and doubtful
                 return REFUSED
             return clock
         second = _u32(buffer, at, big)

@@ -82,7 +82,8 @@ def resolution(tsresol: int) -> tuple[int, int]:
         return TICKS_BINARY, min(tsresol & 0x7F, 63)
     if tsresol <= 9:
         return TICKS_TIMES, int(10 ** (9 - tsresol))
-    return TICKS_DIVIDED, int(10 ** min(tsresol - 9, 18))
+    # Finer than attoseconds, a 64-bit count spans less than a minute: nothing writes that.
+    return TICKS_DIVIDED, int(10 ** min(tsresol - 9, 9))
 
 
 def read_pcapng(feed: Feed, damage: Damage) -> Iterator[Block]:

@@ -90,7 +90,8 @@ def _nanoseconds(high: int, low: int, kind: int, factor: int, offset_ns: int) ->
         if kind == TICKS_TIMES:
             time = TIME_MAX if ticks < 0 or ticks > TIME_MAX // factor else ticks * factor
         else:
-            time = TIME_MAX if ticks < 0 else ticks // factor
+            # In two halves, because today's 10**-10 s do not fit a signed number (factor < 2**31).
+            time = (high // factor << 32) + ((high % factor << 32) + low) // factor
     return min(max(time + offset_ns, 0), TIME_MAX)
 
 
