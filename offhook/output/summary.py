@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from offhook.bounds import WARNING_LINES
+from offhook.counters import MEANINGS, in_words, sort_out
 from offhook.report import Shown, Summary
 from offhook.text import clean
 from offhook.times import Clock
@@ -18,12 +19,17 @@ def summary_lines(summary: Summary, shown: Shown, clock: Clock) -> Iterator[str]
     if shown.flags:
         yield "flags"
         yield from _counters(shown.flags, FLAGS)
-    if packets := {kind: n for kind, n in summary.packets.items() if n}:
+    counted = sort_out(summary.counters)
+    if packets := {kind: n for kind, n in (summary.packets | counted.packets).items() if n}:
         yield f"{_count(sum(packets.values()), 'packet')}"
-        yield "  " + ", ".join(f"{n:,} {kind}" for kind, n in sorted(packets.items(), key=_largest))
-    if counters := {name: n for name, n in summary.counters.items() if n}:
+        named = ((kind.replace("_", " "), n) for kind, n in sorted(packets.items(), key=_largest))
+        yield "  " + ", ".join(f"{n:,} {kind}" for kind, n in named)
+    if counted.outside:
+        yield "SIP outside of calls"
+        yield from (f"  {method}: {in_words(n)}" for method, n in sorted(counted.outside.items()))
+    if counted.discards:
         yield "discarded, late or set aside"
-        yield from _counters(counters, summary.meanings)
+        yield from _counters(counted.discards, {**MEANINGS, **summary.meanings})
     if summary.warnings:
         yield "warnings"
         yield from (f"  {clean(warning)}" for warning in summary.warnings[:WARNING_LINES])

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from offhook.counters import MEANINGS
 from offhook.output import views
 from offhook.output.csv_rows import CsvRows
 from offhook.output.json_lines import JsonLines, encode_line
@@ -22,6 +23,7 @@ from offhook.text import cut, fit, width
 from offhook.times import Clock, rfc3339
 from schemas.cdr import CallRecord, DtmfEvent, HoldInterval, StreamRecord
 from tests.offhook.fakes import BUSY, CALL, MESSAGE, STREAM, T0, WINDOW
+from tests.paths import ROOT
 
 UTC = Clock("UTC")
 
@@ -249,8 +251,15 @@ def test_the_report_says_what_was_discarded_and_why() -> None:
         calls=2,
         streams=1,
         packets={"rtp": 1990, "sip": 14, "rtcp": 0},
-        counters={"bad_time": 2, "other": 0},
-        meanings={"bad_time": "packets whose time jumps alone"},
+        counters={
+            "bad_time": 2,
+            "other": 0,
+            "odd": 1,
+            "stun": 3,
+            "requests.OPTIONS": 4,
+            "failures.OPTIONS": 1,
+        },
+        meanings={"odd": "what is odd"},
         warnings=["x.pcap: byte 123: damaged\x1b"],
         first_us=T0,
         last_us=T0 + 60_000_000,
@@ -258,8 +267,10 @@ def test_the_report_says_what_was_discarded_and_why() -> None:
     writer.finish(summary, Shown(rows=2, outcomes={"answered": 1, "rejected": 1}))
     text = out.getvalue().decode()
     assert "2 calls, 1 stream, from 2026-09-21 14:13:20 to 2026-09-21 14:14:20 (UTC)" in text
-    assert "1,990 rtp, 14 sip\n" in text
-    assert "2  bad_time  packets whose time jumps alone" in text
+    assert "2,007 packets\n  1,990 rtp, 14 sip, 3 stun\n" in text
+    assert "SIP outside of calls\n  OPTIONS: 4 requests (1 failure)\n" in text
+    assert "2  bad_time  packets whose time is far from those around them" in text
+    assert "1  odd       what is odd" in text
     assert "other" not in text
     assert "byte 123: damaged?" in text
 
@@ -297,3 +308,16 @@ def test_a_column_of_free_text_is_cut_before_another_goes() -> None:
     columns = (Column("who", 10, free=True), Column("number", 1))
     assert narrowed(columns, [40, 6], 30) == [(0, 22), (1, 6)]
     assert narrowed(columns, [40, 6], 12) == [(0, 12)]
+
+
+def test_every_counter_has_words() -> None:
+    """Every name that the rooms count under, found in their code."""
+    names = {
+        name
+        for path in [*(ROOT / "streams").rglob("*.py"), *(ROOT / "capture").rglob("*.py")]
+        for name in re.findall(
+            r"""(?:counters\[|_count\(|problem = |left_out\[)"([a-z_-]+)\"""", path.read_text()
+        )
+    }
+    assert len(names) > 10
+    assert names - {"calls"} - set(MEANINGS) == set()
