@@ -27,6 +27,7 @@ _VOIP: Final = Struct("!IBBBBHHHHbbBBBBBBBxHHH")
 _RRTR: Final = Struct("!Q")
 _DLRR: Final = Struct("!III")
 _CNAME: Final = 1
+_SRTCP_TAIL: Final = 12  # octets after a first packet that are no RTCP: with less it is some padding
 _SRTCP_INDEX_LIMIT: Final = 2**24  # of 31 bits; a session of that many RTCP packets lasts years
 _NTP_EPOCH_S: Final = 2_208_988_800  # 1900 to 1970
 
@@ -150,7 +151,7 @@ def parse(data: bytes) -> list[RtcpPacket]:
     where the rest is encrypted (SRTCP, RFC 3711 3.4: only the first eight octets are in the clear).
     """
     packets: list[RtcpPacket] = []
-    at = 0
+    at = first_end = 0
     for number in range(RTCP_PACKETS):
         if len(data) - at < 8:
             break
@@ -164,9 +165,10 @@ def parse(data: bytes) -> list[RtcpPacket]:
         elif number == 0 and end > len(data):
             break
         at = end
+        first_end = first_end or end
     if at == 0:
         raise RtcpError(f"no RTCP: {data[:8].hex(' ')}")
-    if at < len(data) and _encrypted(data):
+    if at != len(data) and (_encrypted(data) or (at == first_end and len(data) - at >= _SRTCP_TAIL)):
         raise RtcpError("encrypted RTCP (SRTCP)")
     return packets
 

@@ -198,12 +198,12 @@ def _read_level(text: str) -> _Level:
         if kind == "a=":
             name, colon, value = line.partition(":")
             if name == "a=rtpmap":
-                level[value.partition(" ")[0]] = value
+                level[value.lstrip().partition(" ")[0]] = value
             elif not colon:
                 name = name.rstrip()
                 level["a=" if name in _DIRECTIONS else name] = name
             elif name == "a=fmtp":
-                level["fmtp" + value.partition(" ")[0]] = value
+                level["fmtp" + value.lstrip().partition(" ")[0]] = value
             elif name in _SEVERAL and name in level:
                 level[name] += "\n" + value
             else:
@@ -244,7 +244,7 @@ def _media(mline: str, rest: str, session: _Level) -> Media | None:
         own, payloads = _read_level(rest), _read_payloads(formats, rest)
     level = session | own
     rtcp_port, rtcp_address, mux = 0, "", "a=rtcp-mux" in level
-    rtp = "RTP/" in protocol
+    rtp = "RTP/" in protocol or "rtp/" in protocol
     if rtp:
         if mux or port == 0:
             rtcp_port = port
