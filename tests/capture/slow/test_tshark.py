@@ -109,6 +109,8 @@ def test_every_sip_message_over_tcp_is_there_with_its_time(captures: list[Captur
 def test_payloads_are_those_of_the_innermost_datagram(captures: list[Capture]) -> None:
     messages = 0
     for name, datagrams, rows in captures:
+        if name in DIFFERENT:
+            continue
         theirs = {
             (int(row[1].split(",")[-1]), row[CALL_ID].split(",")[0])
             for row in rows
