@@ -7,8 +7,10 @@ from protocols.sip import SipMessage
 from streams.dialogs.timers import CHALLENGES
 
 _METHODS: Final = frozenset(
-    ("REGISTER", "OPTIONS", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "INVITE", "ACK", "BYE", "CANCEL")
-    + ("PRACK", "UPDATE", "INFO", "REFER")
+    (
+        *("REGISTER", "OPTIONS", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE"),
+        *("INVITE", "ACK", "BYE", "CANCEL", "PRACK", "UPDATE", "INFO", "REFER"),
+    )
 )
 
 

@@ -19,6 +19,8 @@ from streams.dialogs.call import (
     FAILURE,
     REPLACED,
     START_NOT_SEEN,
+    TIMEOUT_NO_ANSWER,
+    TIMEOUT_ONE_WAY,
     TOO_MANY_MESSAGES,
     Call,
 )
@@ -174,6 +176,8 @@ class Site:
         if news == AGAIN:
             if request and invite:
                 state.invite_last_us = heard.time_us
+                if call.end_reason in (TIMEOUT_ONE_WAY, TIMEOUT_NO_ANSWER):
+                    self.reopen(state)
         else:
             if heard.sender == "a":
                 if call.dscp_a is None:
