@@ -27,6 +27,7 @@ _VOIP: Final = Struct("!IBBBBHHHHbbBBBBBBBxHHH")
 _RRTR: Final = Struct("!Q")
 _DLRR: Final = Struct("!III")
 _CNAME: Final = 1
+_CUT_WORDS: Final = 375  # a packet that was cut short had 1500 octets at most; else chance made its head
 _SRTCP_TAIL: Final = 12  # octets after a first packet that are no RTCP: with less it is some padding
 _SRTCP_INDEX_LIMIT: Final = 2**24  # of 31 bits; a session of that many RTCP packets lasts years
 _NTP_EPOCH_S: Final = 2_208_988_800  # 1900 to 1970
@@ -158,6 +159,8 @@ def parse(data: bytes) -> list[RtcpPacket]:
         first, kind, words = _HEADER.unpack_from(data, at)
         end = at + 4 + 4 * words
         if first >> 6 != 2 or kind not in _KNOWN or end - at < _least_length(kind, first & 31):
+            break
+        if end > len(data) and words > _CUT_WORDS:
             break
         packet = _packet(kind, first & 31, data, at, min(end, len(data)))
         if packet is not None:
