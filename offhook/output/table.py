@@ -12,7 +12,6 @@ from offhook.text import fit, width
 from offhook.times import Clock
 
 _GAP: Final = "  "
-_NARROWEST: Final = 8
 
 Cells = tuple[str, ...]
 
@@ -101,9 +100,9 @@ def narrowed(columns: tuple[Column, ...], widths: list[int], terminal: int | Non
     if terminal is None:
         return list(shown.items())
     while (over := _line_width(shown) - terminal) > 0:
-        free = [n for n in shown if columns[n].free and shown[n] > _NARROWEST]
-        if sum(shown[n] - _NARROWEST for n in free) >= over:
-            _cut(shown, free, over)
+        free = [n for n in shown if columns[n].free and shown[n] > columns[n].narrowest]
+        if sum(shown[n] - columns[n].narrowest for n in free) >= over:
+            _cut(shown, {n: columns[n].narrowest for n in free}, over)
             break
         if len(shown) == 1:
             break
@@ -115,7 +114,7 @@ def _line_width(shown: dict[int, int]) -> int:
     return sum(shown.values()) + len(_GAP) * (len(shown) - 1)
 
 
-def _cut(shown: dict[int, int], free: list[int], over: int) -> None:
-    """Take `over` columns away from the widest free ones."""
+def _cut(shown: dict[int, int], narrowest: dict[int, int], over: int) -> None:
+    """Take `over` columns away from those that have most to give."""
     for _ in range(over):
-        shown[max(free, key=lambda n: shown[n])] -= 1
+        shown[max(narrowest, key=lambda n: shown[n] - narrowest[n])] -= 1

@@ -19,6 +19,7 @@ class Column:
     keep: int
     right: bool = False
     free: bool = False  # text of any length, which may be cut
+    narrowest: int = 8  # to which free text is cut before another column goes
     live: int = 0  # width where rows are written before the others are known
 
 
@@ -41,8 +42,8 @@ def _number(title: str, keep: int, live: int = 0) -> Column:
     return Column(title, keep, right=True, live=live)
 
 
-def _text(title: str, keep: int, live: int = 0) -> Column:
-    return Column(title, keep, free=True, live=live)
+def _text(title: str, keep: int, live: int = 0, narrowest: int = 8) -> Column:
+    return Column(title, keep, free=True, live=live, narrowest=narrowest)
 
 
 def _call_cells(call: CallRecord, clock: Clock) -> tuple[str, ...]:
@@ -80,8 +81,8 @@ _OUTCOME_STYLES = {"answered": "green", "rejected": "red", "unfinished": "yellow
 CALLS = View(
     columns=(
         Column("time", 90, live=19),
-        _text("from", 100, 15),
-        _text("to", 100, 15),
+        _text("from", 100, 15, 11),
+        _text("to", 100, 15, 11),
         Column("outcome", 80, live=10),
         _number("code", 60, 4),
         _number("duration", 70, 8),
