@@ -84,8 +84,8 @@ class Flow(msgspec.Struct):
     ssrc: int
     dscp: int
     vlan: int
-    first_us: int  # of the flow, as described
-    last_us: int = 0  # newest packet taken in, for eviction
+    first_us: int = 0  # its first packet, 0 not seen yet
+    last_us: int = 0  # last sign of life: the flow's description, or the end of its last stream
     bound: bool = False
     stream: int = 0
     owners: list[Owner] = []

@@ -604,14 +604,13 @@ def _one_packet(
     pt, marker = mt & 0x7F, mt & 0x80
     key = s[b + MAP] * 128 + pt
     kind = kind_of[key]
-    explained = s[b + AFTER] == 2
-    if kind == VOICE and ahead == 1:
-        explained = explained or marker != 0
-        if delta > 2 * s[b + PTIME] and s[b + PTIME] > 0 and pt == s[b + PT] and s[b + TS_EXT] == ext:
-            media = (((ts - s[b + TS]) & 0xFFFFFFFF) * s[b + TICK]) // 4_096_000
-            if abs(media - delta) <= delta // 4:  # the sender's clock went on: silence suppression
-                explained = True
-                s[b + R_DTX] = 1
+    explained = s[b + AFTER] == 2 or (marker != 0 and kind != VIDEO and ahead == 1)
+    in_sequence = kind == VOICE and ahead == 1 and pt == s[b + PT] and s[b + TS_EXT] == ext
+    if in_sequence and 0 < 2 * s[b + PTIME] < delta:
+        media = (((ts - s[b + TS]) & 0xFFFFFFFF) * s[b + TICK]) // 4_096_000
+        if abs(media - delta) <= delta // 4:  # the sender's clock went on: silence suppression
+            explained = True
+            s[b + R_DTX] = 1
     if delta >= GAP_US:
         n = control[C_GAPS]
         gaps[4 * n], gaps[4 * n + 1], gaps[4 * n + 2], gaps[4 * n + 3] = (

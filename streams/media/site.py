@@ -116,13 +116,16 @@ class SiteMedia:
         if not len(batch.present):
             return
         flows, sensor, slots = self.flows, batch.sensor, []
-        for number in batch.present.tolist():
+        starts = (np.cumsum(batch.count) - batch.count).tolist()
+        for number, count, start in zip(batch.present.tolist(), batch.count.tolist(), starts, strict=True):
             flow = flows.get((sensor, number))
             if flow is None:
                 self._count("rtp-without-flow")
                 slots.append(-1)
-            else:
-                slots.append(flow.slot)
+                continue
+            slots.append(flow.slot)
+            if count and not flow.first_us:
+                flow.first_us = int(batch.arrival_us[start])
         if batch.copies.any():
             self._take_copies(batch)
         waiting = Pending.of_batch(batch, np.array(slots, np.int64))
@@ -161,9 +164,6 @@ class SiteMedia:
         rows = batch.flows
         if not len(rows.flow):
             return
-        heard = batch.count > 0
-        starts = (np.cumsum(batch.count) - batch.count)[heard]
-        first = dict(zip(batch.present[heard].tolist(), batch.arrival_us[starts].tolist(), strict=True))
         columns = (
             rows.flow,
             rows.kind,
@@ -185,10 +185,8 @@ class SiteMedia:
             source = (rows.src_ip[n, :size].tobytes(), src_port)
             destination = (rows.dst_ip[n, :size].tobytes(), dst_port)
             slot = self.slots.allocate()
-            first_us = first.get(number, 0)
-            self.place(
-                Flow(slot, batch.sensor, number, kind, source, destination, ssrc, dscp, vlan, first_us)
-            )
+            where = (source, destination, ssrc, dscp, vlan)
+            self.place(Flow(slot, batch.sensor, number, kind, *where, last_us=self.clock.now))
             self.status[slot] = WAITING
         if len(self.flows) > FLOWS_MAX:
             self._evict()
@@ -707,8 +705,7 @@ class SiteMedia:
             self.owners.forget(self.forget_at.popleft()[1])
         busy = {slot for waiting in self.pending for slot in waiting.slot.tolist()}
         for flow in list(self.flows.values()):
-            last_us = max(flow.last_us, flow.first_us)
-            idle = last_us + FORGET_US < now
+            idle = max(flow.last_us, flow.first_us) + FORGET_US < now
             if idle and self.status[flow.slot] == WAITING and flow.slot not in busy:
                 self._drop(flow)
 
