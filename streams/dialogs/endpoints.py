@@ -29,7 +29,7 @@ def on_description(state: CallState, heard: Hearing, events: list[EndpointEvent]
     offers = _is_offer(state, heard)
     call = state.call
     if heard.news == NEW:
-        _apply_direction(call, session, heard, offers)
+        _apply_direction(state, session, heard, offers)
         for media in session.media:
             if media.encrypted:
                 call.encrypted_offer = True
@@ -61,9 +61,10 @@ def _is_offer(state: CallState, heard: Hearing) -> bool:
     return True
 
 
-def _apply_direction(call: Call, session: sdp.Sdp, heard: Hearing, offers: bool) -> None:
+def _apply_direction(state: CallState, session: sdp.Sdp, heard: Hearing, offers: bool) -> None:
     """Open and close hold intervals. The side whose wish it is holds: it offers sendonly or inactive, or
     c=0.0.0.0; where a side says it only receives, the other one does."""
+    call = state.call
     for media in session.media:
         if media.kind == "audio" and media.port:
             break
@@ -72,13 +73,13 @@ def _apply_direction(call: Call, session: sdp.Sdp, heard: Hearing, offers: bool)
     sender, other = heard.sender, "a" if heard.sender == "b" else "b"
     if media.held:
         if offers or not _holds(call, other):
-            _hold(call, sender, heard.time_us)
+            _hold(state, sender, heard)
     elif media.direction == "recvonly":
         _resume(call, sender, heard.time_us)
-        _hold(call, other, heard.time_us)
+        _hold(state, other, heard)
     elif call.holds:
         _resume(call, sender, heard.time_us)
-        if not offers:
+        if state.hold_said_by.get(other) == sender:
             _resume(call, other, heard.time_us)
 
 
@@ -86,9 +87,11 @@ def _holds(call: Call, side: str) -> bool:
     return any(hold.side == side and hold.until is None for hold in call.holds)
 
 
-def _hold(call: Call, side: str, time_us: int) -> None:
+def _hold(state: CallState, side: str, heard: Hearing) -> None:
+    call = state.call
     if not _holds(call, side) and len(call.holds) < bounds.HOLDS:
-        call.holds.append(HoldInterval(side, time_us, None))
+        call.holds.append(HoldInterval(side, heard.time_us, None))
+        state.hold_said_by[side] = heard.sender
 
 
 def _resume(call: Call, side: str, time_us: int) -> None:

@@ -68,6 +68,7 @@ class CallState(msgspec.Struct):
     offer_cseq: int = -1  # CSeq of the last request that carried an offer
     listening: dict[ListenKey, Listening] = {}
     bodies: dict[tuple[str, int, str], int] = {}  # checksum of the last session description
+    hold_said_by: dict[str, str] = {}  # side that holds: side whose description said so
     before_offer: dict[ListenKey, EndpointOpened | None] = {}  # what a re-INVITE replaced
     before_offer_cseq: int = -1
     agent_a_sure: bool = False

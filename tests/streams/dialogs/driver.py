@@ -59,6 +59,8 @@ class Outcome:
 def run(*calls: CallBuilder, settings: CallSettings | None = None, **more: Any) -> Outcome:
     """Everything the calls say, message by message, then (`until`) a watermark and the end of capture."""
     heard = [each for call in calls for each in call.heard]
+    if not more.get("end", True):
+        more.setdefault("until", (max(packet.time_us for _, packet in heard) - START_US) / 1e6 + 0.001)
     return run_batches(batches(heard, **more), settings)
 
 

@@ -16,7 +16,7 @@ from streams.dialogs.call import (
 )
 from streams.settings import CallSettings
 from tests.streams.builder import CallBuilder, describe, us
-from tests.streams.dialogs.driver import run, seconds
+from tests.streams.dialogs.driver import run, run_batches, seconds
 
 
 def test_an_answered_call_has_all_its_times() -> None:
@@ -201,5 +201,5 @@ def test_watermarks_go_out_without_events_and_events_never_precede_them() -> Non
 
 
 def test_a_message_at_the_watermark_waits_for_it_to_pass() -> None:
-    outcome = run(CallBuilder().invite(0, sdp=describe(4000)), end=False)
+    outcome = run_batches(CallBuilder().invite(0, sdp=describe(4000)).batches(end=False))
     assert outcome.calls == [] and outcome.batches[-1].clock_us == us(0)
