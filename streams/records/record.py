@@ -10,7 +10,7 @@ from streams.bounds import DIGITS_MAX
 from streams.dialogs.call import CAPTURE_END, Call
 from streams.records import flags
 from streams.records.fold import HeardStream, StreamSums, sums_until
-from streams.records.outcome import Ending, ending, start_not_seen
+from streams.records.outcome import BROKEN_OFF, Ending, ending, start_not_seen
 from streams.records.sides import Side, counted, line_up, one_way, side_figures, talk_span
 from streams.records.stream_record import StreamView, address, stream_record
 from streams.records.timers import RTP_TIMEOUT, known_us, media_timeout
@@ -30,7 +30,9 @@ def stream_views(call: Call, streams: Iterable[HeardStream], sums: StreamSums) -
         if view.packets > 0:
             views.append(view)
     views.sort(key=lambda view: (view.first, view.heard.stream))
-    return best_heard(views) if len({view.info.sensor for view in views}) > 1 else views
+    if all(view.info.sensor == views[0].info.sensor for view in views):
+        return views
+    return best_heard(views)
 
 
 def _sums_of(call: Call, heard: HeardStream, sums: StreamSums) -> list[int]:
@@ -223,25 +225,31 @@ def _flags(
     streams_omitted: bool,
 ) -> list[str]:
     found = set(call.flags)
+    for view in views:
+        if view.info.owners > 1:
+            found.add(flags.SHARED_MEDIA)
+        if view.restarts:
+            found.add(flags.RESTARTS)
+        if view.copies:
+            found.add(flags.CAPTURE_COPIES)
+        if view.udptl:
+            found.add(flags.T38)
+        if view.dtx:
+            found.add(flags.DTX)
     conditions = (
-        (flags.ONE_WAY, silent is not None),
-        (flags.DEAD_AIR_A, bool(a.dead_air_us)),
-        (flags.DEAD_AIR_B, bool(b.dead_air_us)),
-        (flags.NO_RTP, call.answer_us is not None and call.media_announced and not views),
-        (flags.START_NOT_SEEN, start_not_seen(call)),
-        (flags.END_NOT_SEEN, end.end_reason in {CAPTURE_END, "clock-step"}),
-        (flags.SHARED_MEDIA, any(view.info.owners > 1 for view in views)),
-        (flags.CODEC_CHANGE, a.codecs > 1 or b.codecs > 1),
-        (flags.RESTARTS, any(view.restarts for view in views)),
-        (flags.ENCRYPTED, encrypted),
-        (flags.T38, any(view.udptl for view in views)),
-        (flags.DTX, any(view.dtx for view in views)),
-        (flags.RTP_TIMEOUT, end.end_reason == RTP_TIMEOUT),
-        (flags.ONE_DIRECTION, call.requests_seen != call.responses_seen),
-        (flags.STREAMS_OMITTED, streams_omitted),
-        (flags.CAPTURE_COPIES, any(view.copies for view in views)),
+        (silent is not None, flags.ONE_WAY),
+        (a.dead_air_us, flags.DEAD_AIR_A),
+        (b.dead_air_us, flags.DEAD_AIR_B),
+        (not views and call.answer_us is not None and call.media_announced, flags.NO_RTP),
+        (start_not_seen(call), flags.START_NOT_SEEN),
+        (end.end_reason in BROKEN_OFF, flags.END_NOT_SEEN),
+        (a.codecs > 1 or b.codecs > 1, flags.CODEC_CHANGE),
+        (encrypted, flags.ENCRYPTED),
+        (end.end_reason == RTP_TIMEOUT, flags.RTP_TIMEOUT),
+        (call.requests_seen != call.responses_seen, flags.ONE_DIRECTION),
+        (streams_omitted, flags.STREAMS_OMITTED),
     )
-    found.update(flag for flag, holds in conditions if holds)
+    found.update([flag for holds, flag in conditions if holds])
     return sorted(found)
 
 

@@ -11,16 +11,20 @@ import msgspec
 
 from schemas.media_windows import W
 from streams.dialogs.call import BYE, Call
-from streams.records.dead_air import Span, dead_air, heard_spans, heard_within
+from streams.records.dead_air import Span, dead_air, heard_spans, heard_within, union
 from streams.records.flags import CAPTURE_DROPS
-from streams.records.fold import F
-from streams.records.stream_record import DIGITS, MOS_UNIT, StreamView
+from streams.records.fold import UNKNOWN, F
+from streams.records.stream_record import MOS_UNIT, StreamView, decimals, percent
 
 SILENT_US: Final = 200_000
 """A side heard for less than this between answer and end counts as never heard (a stray packet or three)."""
 
 ONE_WAY_US: Final = 3_000_000
 LOST_AFTER_US: Final = 1_000_000
+
+# plain ints: a member of an enum costs three times as much as an index
+_JITTER_SUM, _JITTER_COUNT, _MOS = int(W.JITTER_SUM), int(W.JITTER_COUNT), int(W.MOS)
+_WEIGHT, _MIN = int(F.WEIGHT), int(F.MIN)
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -44,13 +48,16 @@ class Side(msgspec.Struct, frozen=True):
 
 
 def line_up(views: Iterable[StreamView], side: str, call: Call) -> list[StreamView]:
-    """The streams that carry a side's voice: answered branch, last hop; early media still among them."""
+    """The streams that carry a side's voice: answered branch, last hop; early media still among them.
+
+    Where nothing was heard of the answered branch (a To tag that changed), all branches are taken.
+    """
     audio = [view for view in views if view.info.side == side and view.audio]
+    if len(audio) <= 1:
+        return audio
     if call.answer_us is not None and call.to_tag:
         answered = [view for view in audio if view.info.branch in ("", call.to_tag)]
         audio = answered or audio
-    if not audio:
-        return []
     last_hop = max(view.info.hop for view in audio)
     return [view for view in audio if view.info.hop == last_hop]
 
@@ -72,16 +79,24 @@ def side_figures(
     streams: Sequence[StreamView], talk: Span | None, holds: Sequence[Span], call: Call, media_heard: bool
 ) -> Side:
     """Figures of the side whose counted streams these are; `media_heard`: RTP of either side was heard."""
-    heard = [span for view in streams for span in audible(view, talk)]
-    silent = None if talk is None or not media_heard else dead_air(talk, heard, holds)
-    heard_us = 0 if talk is None else heard_within(talk, heard)
+    silent, heard_us = None, 0
+    if talk is not None:
+        heard = union([span for view in streams for span in audible(view, talk)])
+        silent = dead_air(talk, heard, holds) if media_heard else None
+        heard_us = heard_within(talk, heard)
     if not streams:
         return Side(dead_air_us=silent, heard_us=heard_us)
-    main = max(streams, key=lambda view: (view.packets, -view.first))
-    last = max(streams, key=lambda view: (view.last, view.first))
-    packets = sum(view.packets for view in streams)
-    expected = sum(view.expected for view in streams)
-    updates = sum(view.sums[W.JITTER_COUNT] for view in streams)
+    packets = expected = jitter = updates = 0
+    main = last = streams[0]
+    for view in streams:
+        packets += view.packets
+        expected += view.expected
+        jitter += view.sums[_JITTER_SUM]
+        updates += view.sums[_JITTER_COUNT]
+        if view.packets > main.packets:
+            main = view
+        if view.last > last.last:
+            last = view
     mos, mos_min = side_mos(streams, silent or 0)
     return Side(
         codec=main.codec,
@@ -89,37 +104,35 @@ def side_figures(
         packets=packets,
         lost=expected - packets,
         loss=percent(expected - packets, expected),
-        jitter_ms=round(sum(view.sums[W.JITTER_SUM] for view in streams) / updates / 1e6, DIGITS)
-        if updates
-        else None,
+        jitter_ms=decimals(jitter // updates) if updates else None,
         mos=mos,
         mos_min=mos_min,
         lost_after_last=lost_after_last(last, talk, holds, call),
         last_stream=last.heard.stream,
         dead_air_us=silent,
         heard_us=heard_us,
-        first_us=min(view.first for view in streams),
+        first_us=streams[0].first,  # in order of their first packets
         dscp=main.info.dscp,
-        codecs=len({view.codec for view in streams if view.codec is not None}),
+        codecs=1 if len(streams) == 1 else len({view.codec for view in streams if view.codec is not None}),
     )
 
 
 def side_mos(streams: Sequence[StreamView], dead_us: int) -> tuple[float | None, float | None]:
     """Time-weighted mean of the windows' MOS with dead air as 1.0, and the worst; None where unknown."""
-    weight = sum(view.sums[F.WEIGHT] for view in streams)
-    if not weight:
+    weight, total, worst = dead_us, dead_us * MOS_UNIT, UNKNOWN
+    for view in streams:
+        sums = view.sums
+        weight += sums[_WEIGHT]
+        total += sums[_MOS]
+        worst = min(worst, sums[_MIN])
+    if worst == UNKNOWN:
         return None, None
-    total = sum(view.sums[W.MOS] for view in streams)
-    worst = min(view.sums[F.MIN] for view in streams)
-    mean = (total + dead_us * MOS_UNIT) / (weight + dead_us) / MOS_UNIT
-    return round(mean, DIGITS), 1.0 if dead_us else round(worst / MOS_UNIT, DIGITS)
+    return decimals(total // weight), 1.0 if dead_us else decimals(worst)
 
 
-def audible(view: StreamView, talk: Span | None) -> list[Span]:
+def audible(view: StreamView, talk: Span) -> list[Span]:
     """When nothing can be said against a stream: it was heard, or it suppressed silence."""
-    last = view.last
-    if view.dtx and talk is not None:
-        last = max(last, talk[1])
+    last = max(view.last, talk[1]) if view.dtx else view.last
     gaps = [(gap.from_us, gap.to_us) for gap in view.heard.gaps.values() if not gap.suppressed]
     return heard_spans(view.first, last, gaps)
 
@@ -142,8 +155,3 @@ def one_way(a: Side, b: Side) -> str | None:
         if side.heard_us < SILENT_US and side.dead_air_us and other.heard_us >= ONE_WAY_US:
             return name
     return None
-
-
-def percent(part: int, whole: int) -> float | None:
-    """100 part/whole, None of nothing."""
-    return round(100.0 * part / whole, DIGITS) if whole > 0 else None

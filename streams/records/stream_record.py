@@ -5,6 +5,7 @@ Percent, milliseconds and MOS are rounded to four decimals.
 
 import socket
 from functools import lru_cache
+from operator import itemgetter
 from typing import Final
 
 from protocols.rtp_profile import STATIC, codec_name
@@ -20,6 +21,24 @@ DIGITS: Final = 4
 PTIME_UNKNOWN_US: Final = 20_000
 MOS_UNIT: Final = 1_000_000
 
+_COUNTS: Final = itemgetter(
+    W.DUPLICATES,
+    W.COPIES,
+    W.REORDERED,
+    W.RESTARTS,
+    W.JITTER_SUM,
+    W.JITTER_COUNT,
+    W.JITTER_MAX,
+    W.DELTA_MAX,
+)
+_RFC3611: Final = itemgetter(W.C11, W.C13, W.C14, W.C22, W.C23, W.C33)
+_VIEW: Final = itemgetter(W.START, W.END, W.PACKETS, W.EXPECTED, W.COPIES, W.RESTARTS, W.DTX)
+_MOS: Final = slice(int(W.MOS), int(W.MOS_ADAPTIVE) + 1)
+_WEIGHT: Final = slice(int(F.WEIGHT), int(F.WEIGHT_ADAPTIVE) + 1)
+_WORST: Final = slice(int(F.MIN), int(F.MIN_ADAPTIVE) + 1)
+_RUNS: Final = slice(int(W.RUN_1), int(W.RUN_10) + 1)
+_DELAYS: Final = slice(int(W.DELAY_0), int(W.DELAY_7) + 1)
+
 
 @lru_cache(maxsize=65536)
 def address(packed: bytes) -> str:
@@ -27,6 +46,16 @@ def address(packed: bytes) -> str:
     if not packed:
         return ""
     return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
+
+
+def decimals(millionths: int) -> float:
+    """Millionths as a number of four decimals; from ns it is ms. Ten times cheaper than `round`."""
+    return (millionths + 50) // 100 / 10_000
+
+
+def percent(part: int, whole: int) -> float | None:
+    """100 part/whole with four decimals, None of nothing."""
+    return (2_000_000 * part + whole) // (2 * whole) / 10_000 if whole > 0 else None
 
 
 def codec_of(payload_type: int, payloads: list[Payload]) -> tuple[str | None, int | None]:
@@ -69,14 +98,19 @@ class StreamView:
         "udptl",
     )
 
+    first: int
+    last: int
+    packets: int
+    expected: int
+    copies: int
+    restarts: int
+
     def __init__(self, heard: HeardStream, info: StreamInfo, sums: list[int], call: Call | None) -> None:
         self.heard, self.info, self.sums = heard, info, sums
-        self.first, self.last = sums[W.START], sums[W.END]
-        self.packets, self.expected = sums[W.PACKETS], sums[W.EXPECTED]
-        self.copies, self.restarts = sums[W.COPIES], sums[W.RESTARTS]
+        self.first, self.last, self.packets, self.expected, self.copies, self.restarts, dtx = _VIEW(sums)
         self.udptl = info.kind == FlowKind.UDPTL
         self.audio = not self.udptl and info.media in ("audio", "")
-        self.dtx = sums[W.DTX] > 0
+        self.dtx = dtx > 0
         self.early = call is not None and _early(call, self.last)
         step = most(heard.ptimes)
         announced = info.ptime_ms or None
@@ -100,8 +134,15 @@ def stream_record(view: StreamView, after_last: int | None = None) -> StreamReco
     """The record of a stream; `after_last` are the packets lost after its last one."""
     info, sums, packets, expected = view.info, view.sums, view.packets, view.expected
     quality = codec_quality(view.codec)
-    updates = sums[W.JITTER_COUNT]
-    burst, gap = densities(sums)
+    duplicates, copies, reordered, restarts, jitter_sum, updates, jitter_max, delta_max = _COUNTS(sums)
+    burst, gap = densities(*_RFC3611(sums))
+    mos, mos_f1, mos_f2, mos_adaptive = [
+        decimals(total // weight) if weight else None
+        for total, weight in zip(sums[_MOS], sums[_WEIGHT], strict=True)
+    ]
+    mos_min, f1_min, f2_min, adaptive_min = [
+        decimals(worst) if worst < UNKNOWN else None for worst in sums[_WORST]
+    ]
     return StreamRecord(
         stream_id=f"{info.stream:016x}",
         cdr_id=info.cdr_id or None,
@@ -131,53 +172,36 @@ def stream_record(view: StreamView, after_last: int | None = None) -> StreamReco
         packets=packets,
         expected=expected,
         lost=expected - packets,
-        loss=round(100.0 * (expected - packets) / expected, DIGITS) if expected > 0 else None,
-        duplicates=sums[W.DUPLICATES],
-        capture_copies=sums[W.COPIES],
-        reordered=sums[W.REORDERED],
-        restarts=sums[W.RESTARTS],
-        jitter_mean_ms=round(sums[W.JITTER_SUM] / updates / 1e6, DIGITS) if updates else None,
-        jitter_max_ms=round(sums[W.JITTER_MAX] / 1e6, DIGITS) if updates else None,
-        delta_max_ms=round(sums[W.DELTA_MAX] / 1e3, DIGITS) if packets > 1 else None,
-        loss_runs=sums[W.RUN_1 : W.RUN_10 + 1],
-        delay_hist=sums[W.DELAY_0 : W.DELAY_7 + 1],
+        loss=percent(expected - packets, expected),
+        duplicates=duplicates,
+        capture_copies=copies,
+        reordered=reordered,
+        restarts=restarts,
+        jitter_mean_ms=decimals(jitter_sum // updates) if updates else None,
+        jitter_max_ms=decimals(jitter_max) if updates else None,
+        delta_max_ms=delta_max / 1e3 if packets > 1 else None,
+        loss_runs=sums[_RUNS],
+        delay_hist=sums[_DELAYS],
         burst_density=burst,
         gap_density=gap,
         lost_after_last=after_last,
-        mos=_mean(sums, 0),
-        mos_min=_worst(sums, 0),
-        mos_model=quality.model if quality and sums[F.WEIGHT] else None,
+        mos=mos,
+        mos_min=mos_min,
+        mos_model=quality.model if quality is not None and mos is not None else None,
         mos_approximate=quality is not None and quality.approximate,
-        mos_f1=_mean(sums, 1),
-        mos_f2=_mean(sums, 2),
-        mos_adaptive=_mean(sums, 3),
-        mos_f1_min=_worst(sums, 1),
-        mos_f2_min=_worst(sums, 2),
-        mos_adaptive_min=_worst(sums, 3),
+        mos_f1=mos_f1,
+        mos_f2=mos_f2,
+        mos_adaptive=mos_adaptive,
+        mos_f1_min=f1_min,
+        mos_f2_min=f2_min,
+        mos_adaptive_min=adaptive_min,
         rtcp=rtcp_figures(view.heard.rtcp),
     )
 
 
-def _mean(sums: list[int], which: int) -> float | None:
-    """Mean MOS, time-weighted: 0 the E-model's, 1 f1, 2 f2, 3 adaptive."""
-    weight = sums[F.WEIGHT + which]
-    return round(sums[W.MOS + which] / weight / MOS_UNIT, DIGITS) if weight else None
-
-
-def _worst(sums: list[int], which: int) -> float | None:
-    worst = sums[F.MIN + which]
-    return round(worst / MOS_UNIT, DIGITS) if worst < UNKNOWN else None
-
-
-def densities(sums: list[int]) -> tuple[float | None, float | None]:
-    """Burst and gap density (RFC 3611 4.7.2, A.2) as fractions of packets, None where nothing was counted.
-
-    The RFC's integers are 256 times these. Without a burst the burst density is 0.
-    """
-    c11, c13, c14 = sums[W.C11], sums[W.C13], sums[W.C14]
-    c22, c23, c33 = sums[W.C22], sums[W.C23], sums[W.C33]
-    if not sums[W.PACKETS]:
-        return None, None
+def densities(c11: int, c13: int, c14: int, c22: int, c23: int, c33: int) -> tuple[float, float]:
+    """Burst and gap density (RFC 3611 4.7.2, A.2) as fractions of packets; the RFC's integers are 256 times
+    these. Without a burst the burst density is 0."""
     lost_in_bursts = c13 + c23 + c33  # c31 + c32 + c33, with c31 = c13 and c32 = c23
     burst = 0.0
     if lost_in_bursts:
@@ -185,7 +209,7 @@ def densities(sums: list[int]) -> tuple[float | None, float | None]:
         p32 = c23 / lost_in_bursts
         burst = p23 / (p23 + p32) if p23 + p32 else 1.0
     gap = c14 / (c11 + c14) if c11 + c14 else 0.0
-    return round(burst, DIGITS), round(gap, DIGITS)
+    return round(burst, DIGITS) if burst else 0.0, round(gap, DIGITS) if gap else 0.0
 
 
 def rtcp_figures(summary: RtcpSummary | None) -> RtcpFigures | None:
