@@ -45,6 +45,8 @@ def mask_secrets(raw: bytes, keep_digits: bool = False) -> bytes:
     spans: list[tuple[int, int]] = []
     if b"authorization" in lower:
         spans += _proofs(raw)
+    if not spans and _has_no_body(raw):
+        return raw
     if b"inline:" in lower:
         spans += [
             inline.span(1) for line in _CRYPTO.finditer(raw) for inline in _INLINE.finditer(raw, *line.span())
@@ -64,6 +66,11 @@ def mask_secrets(raw: bytes, keep_digits: bool = False) -> bytes:
     for start, end in digits:
         masked[start:end] = _DIGITS.sub(DIGIT_MARK, raw[start:end])
     return bytes(masked)
+
+
+def _has_no_body(raw: bytes) -> bool:
+    """Whether the head, of whole line ends, is all there is; most messages are so."""
+    return raw.find(b"\r\n\r\n") == len(raw) - 4 and raw[raw.find(b"\n") - 1 : raw.find(b"\n")] == b"\r"
 
 
 def _proofs(raw: bytes) -> list[tuple[int, int]]:

@@ -149,10 +149,10 @@ def split_port(text: str) -> tuple[str, int]:
 
 def parse_name_addr(value: str) -> NameAddr:
     """Read a From, To, Contact or like value. Never raises; the results are immutable and may be shared."""
-    return _cached(value) if len(value) <= CACHED_VALUE else _name_addr(value)
+    return _cached(value) if len(value) <= CACHED_VALUE else name_addr(value)
 
 
-def _name_addr(value: str) -> NameAddr:
+def name_addr(value: str) -> NameAddr:
     value = value.strip(" \t\r")
     if value[:1] == '"':
         name, value = _quoted_name(value)
@@ -201,4 +201,4 @@ def _bare(value: str) -> tuple[Uri, str]:
     return parse_uri(uri), semicolon + parameters
 
 
-_cached = lru_cache(CACHED_ADDRESSES)(_name_addr)
+_cached = lru_cache(CACHED_ADDRESSES)(name_addr)
