@@ -4,6 +4,7 @@ Calls enter in order of their start, in event time. A call is compared with thos
 it starts; both then name each other. Only calls of one site and one partition meet here.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
@@ -17,6 +18,7 @@ NUMBERS_WITHIN_US: Final = 10_000_000
 NUMBER_DIGITS: Final = 6
 SESSION_ID: Final = "session-id"
 NUMBERS: Final = "numbers"
+_NO_DIGIT: Final = re.compile("[^0-9]+")
 _CALL_ID: Final = "call-id"
 _NAMES: Final = "names"
 
@@ -46,7 +48,7 @@ class Relation(msgspec.Struct, frozen=True):
 
 def last_digits(number: str | None) -> str | None:
     """The last six digits of a number, None where it has fewer."""
-    digits = "".join(character for character in number or "" if character in "0123456789")
+    digits = _NO_DIGIT.sub("", number or "")
     return digits[-NUMBER_DIGITS:] if len(digits) >= NUMBER_DIGITS else None
 
 
