@@ -21,7 +21,7 @@ _DIGEST: Final = re.compile(rb"\s*Digest\s", re.IGNORECASE)
 _PROOF: Final = re.compile(
     rb'(?:^|[,\s])(?:response|auts)\s*=\s*(?:"((?:[^"\\]|\\.)*+)"?|([^\s,"]++))', re.IGNORECASE | re.DOTALL
 )
-_OTHER_SCHEME: Final = re.compile(rb"\s*[^\s,=]+\s+(.*\S)", re.DOTALL)
+_OTHER_SCHEME: Final = re.compile(rb"\s*[^\s,=]+\s++(\S(?:.*\S)?)", re.DOTALL)
 _CRYPTO: Final = re.compile(rb"^a=crypto:[^\r\n]*", re.IGNORECASE | re.MULTILINE)
 _INLINE: Final = re.compile(rb"inline:([^|;\s]+)", re.IGNORECASE)
 _KEY_MANAGEMENT: Final = re.compile(rb"^a=key-mgmt:[ \t]*[^ \t\r\n]+[ \t]+([^\r\n]+)", re.I | re.M)

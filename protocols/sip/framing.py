@@ -4,7 +4,7 @@ import re
 
 _STATUS_LINE = re.compile(rb"[\r\n]*SIP/2\.0 [1-6][0-9][0-9](?![0-9])", re.IGNORECASE)
 _REQUEST_LINE = re.compile(
-    rb"[\r\n]*[!%'*+\-.0-9A-Z_`a-z~]{1,64}[ \t]+[^\r\n]{1,16384}?[ \t]SIP/2\.0[ \t]*\r?(?:\n|\Z)",
+    rb"[\r\n]*[!%'*+\-.0-9A-Z_`a-z~]{1,64}[ \t]++[^\r\n]{1,16384}?[ \t]SIP/2\.0[ \t]*\r?(?:\n|\Z)",
     re.IGNORECASE,
 )
 _CALL_ID = re.compile(rb"\n(?:Call-ID|i)[ \t]*:(?:[ \t]|\r?\n[ \t])*([^\r\n]+)", re.IGNORECASE)

@@ -25,9 +25,7 @@ _USUAL: Final = (
 _METHODS: Final = frozenset(_USUAL.split())
 _CSEQ_LIMIT: Final = 2**32
 _END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
-_FOLD: Final = re.compile(r"[ \t]*\r?\n[ \t]+")
-_REQUEST_LINE: Final = re.compile(r"([!%'*+\-.0-9A-Z_`a-z~]+)[ \t]+(\S.*?)[ \t]+(\S+)[ \t]*\Z")
-_STATUS_LINE: Final = re.compile(r"SIP/(\S+)[ \t]+([0-9]+)(?:[ \t]+(.*?))?[ \t]*\Z", re.I | re.S)
+_FOLD: Final = re.compile(r"(?<![ \t])[ \t]*\r?\n[ \t]+")
 _METHOD: Final = re.compile(r"[!%'*+\-.0-9A-Z_`a-z~]+\Z")
 _TAG_VALUE: Final = re.compile(r"[^\s;,\"=<>]+\Z")
 
@@ -305,29 +303,27 @@ def _read_carefully(data: bytes) -> _Head:
 def _start_line(line: str) -> tuple[str, str, int, str, tuple[str, ...]]:
     """(method, Request-URI, status, reason, marks) of a start line that is unusual."""
     line = line.rstrip("\r")
+    words = line.split(None, 1)
     if line[:4].upper() == "SIP/":
-        return _status_line(line)
-    match = _REQUEST_LINE.match(line)
-    if match is None:
+        return _status_line(words)
+    method, rest = words if len(words) == 2 else ("", "")
+    uri, version = rest.rsplit(None, 1) if len(rest.split(None, 1)) == 2 else ("", "")
+    if version[:4].upper() != "SIP/" or not _METHOD.match(method):
         raise SipError(f"no SIP start line: {line[:60]!a}")
-    method, uri, version = match[1], match[2], match[3]
-    if version.upper() != "SIP/2.0":
-        if version[:4].upper() == "SIP/":
-            raise SipError(f"SIP version is not 2.0: {version[:20]!a}")
-        raise SipError(f"no SIP start line: {line[:60]!a}")
-    usual = line == f"{method} {uri} {version}" and " " not in uri and "\t" not in uri
+    if version[4:] != "2.0":
+        raise SipError(f"SIP version is not 2.0: {version[:20]!a}")
+    usual = line == f"{method} {uri} {version}" and len(uri.split(None, 1)) == 1
     return method, uri, 0, "", () if usual else ("white space in the request line",)
 
 
-def _status_line(line: str) -> tuple[str, str, int, str, tuple[str, ...]]:
-    match = _STATUS_LINE.match(line)
-    if match is None:
-        raise SipError(f"no SIP start line: {line[:60]!a}")
-    if match[1] != "2.0":
-        raise SipError(f"SIP version is not 2.0: {match[1][:20]!a}")
-    if match[2] not in _STATUS:
-        raise SipError(f"status is not 100 to 699: {match[2][:20]!a}")
-    return "", "", _STATUS[match[2]], match[3] or "", ()
+def _status_line(words: list[str]) -> tuple[str, str, int, str, tuple[str, ...]]:
+    version = words[0][4:]
+    code, *reason = words[1].split(None, 1) if len(words) == 2 else ("",)
+    if version != "2.0":
+        raise SipError(f"SIP version is not 2.0: {version[:20]!a}")
+    if code not in _STATUS:
+        raise SipError(f"status is not 100 to 699: {code[:20]!a}")
+    return "", "", _STATUS[code], reason[0].strip(_WHITE) if reason else "", ()
 
 
 def _cseq(value: str, method: str) -> tuple[int, str, tuple[str, ...]]:

@@ -285,10 +285,15 @@ def compare(row: Row, packets: list[RtcpPacket]) -> None:
     assert numbers(row, "rtcp.xr.dlrr") == [one.dlrr for one in delays]
 
 
-def test_the_collection_equals_tshark(merged: Path) -> None:
+@pytest.fixture(scope="module")
+def rows(merged: Path) -> list[Row]:
+    return decode(merged, "rtcp && udp && !icmp", FIELDS.split())
+
+
+def test_the_collection_equals_tshark(rows: list[Row]) -> None:
     """What we refuse is STUN or encrypted: there tshark reads figures out of noise."""
     compared = encrypted = 0
-    for row in decode(merged, "rtcp && udp && !icmp", FIELDS.split()):
+    for row in rows:
         raw = bytes.fromhex(row["udp.payload"][0])
         try:
             packets = rtcp.parse(raw)
@@ -301,9 +306,9 @@ def test_the_collection_equals_tshark(merged: Path) -> None:
     assert (compared, encrypted) == (100, 191)
 
 
-def test_reports_of_the_collection_are_plausible(merged: Path) -> None:
+def test_reports_of_the_collection_are_plausible(rows: list[Row]) -> None:
     """Nothing encrypted slipped through: loss and delays stay within what a call can have."""
-    for row in decode(merged, "rtcp && udp && !icmp", ["udp.payload"]):
+    for row in rows:
         try:
             packets = rtcp.parse(bytes.fromhex(row["udp.payload"][0]))
         except rtcp.RtcpError:

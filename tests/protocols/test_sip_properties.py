@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -141,3 +142,34 @@ def test_folded_lines_equal_unfolded_ones(headers: dict[str, str], fold: str) ->
 def test_bare_line_feeds_equal_whole_line_ends(headers: dict[str, str]) -> None:
     lines = list(headers.items())
     assert told(sip.parse(written(lines, end="\n"))) == told(sip.parse(written(lines)))
+
+
+RUN = 60_000
+
+
+@pytest.mark.parametrize(
+    "filler", [" ", "\t ", ";", ",", '"', "<", "\\", ":", "@", "%", "=", "a", "a ", "\r\n ", ", ;", '"\\']
+)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("INVITE ", "x"),
+        ("INVITE sip:a", "x y SIP/2.0\r\nCall-ID: x\r\n\r\n"),
+        ("SIP/2.0 200", "x\r\nCall-ID: x\r\nCSeq: 1 BYE\r\n\r\n"),
+        ("INVITE sip:a SIP/2.0\r\nCall-ID: x\r\nVia: SIP/2.0/UDP h", "x\r\n\r\n"),
+        ("INVITE sip:a SIP/2.0\r\nCall-ID: x\r\nFrom: ", "x\r\n\r\n"),
+        ("INVITE sip:a SIP/2.0\r\nCall-ID: x\r\nContact: <sip:a>", "x\r\n\r\n"),
+        ("INVITE sip:a SIP/2.0\r\nCall-ID: x\r\nAuthorization: Basic ", "\r\n\r\n"),
+        ("INVITE sip:a SIP/2.0\r\nCall-ID: x\r\nAuthorization: Digest response=", "x\r\n\r\n"),
+        ("INVITE sip:a SIP/2.0\r\nCall-ID: x\r\nReason: SIP", "x\r\n\r\n"),
+        ("INVITE sip:a SIP/2.0\r\nCall-ID: x\r\nContent-Type: multipart/mixed;boundary=", "x\r\n\r\n--x"),
+    ],
+)
+def test_long_runs_of_anything_end(before: str, after: str, filler: str) -> None:
+    """No expression that takes the square of a value's length: one would not end here."""
+    raw = (before + filler * (RUN // len(filler)) + after).encode()
+    parse_everything(raw)
+    mask_secrets(raw)
+    sip.looks_like_sip(raw)
+    sip.call_id_of(raw)
+    sip.content_length_of(raw)
