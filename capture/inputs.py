@@ -7,6 +7,8 @@ from typing import BinaryIO, Protocol
 
 from capture.errors import CaptureError
 
+READ_BYTES = 65_536  # at once, where the bytes have to be copied: as much as a pipe holds
+
 
 class Input(Protocol):
     """Bytes from somewhere, in order, without seeking."""
@@ -102,14 +104,13 @@ class Peeked:
 
 def _reader(stream: BinaryIO) -> Callable[[memoryview], int | None]:
     """How to read what is there: a raw read where the stream has one, which never waits to fill up."""
-    if isinstance(stream, io.RawIOBase):
+    if isinstance(stream, io.RawIOBase | io.BytesIO):
         return stream.readinto
-    if isinstance(stream, io.BufferedReader | io.BufferedRandom | io.BytesIO):
-        return stream.readinto1
+    # Not readinto1: with bytes in its buffer and room for more, it still waits for the descriptor.
     read = getattr(stream, "read1", None) or stream.read
 
     def copy(into: memoryview) -> int | None:
-        data = read(len(into))
+        data = read(min(len(into), READ_BYTES))
         if data is None:
             return None
         into[: len(data)] = data
