@@ -1,10 +1,10 @@
-"""What it costs to read a capture: ns of CPU a packet, beside a dpkt loop and a pypcap loop over the same file.
+"""What reading a capture costs: ns of CPU a packet, beside dpkt and pypcap loops over the same file.
 
 Usage: python benchmarks/read_files.py [FILE.pcap] [--packets N]
 
 Without a file, writes a pcap of N packets as of RTP (default 1,000,000) to a temporary folder. Each reader
 runs in its own process, once to warm up (page cache, compiled kernels) and then three times; the best counts.
-Reading means: every packet's place, lengths and time are known, and its first byte has been looked at.
+Reading means: every packet's place, lengths and time are known.
 """
 
 import argparse
@@ -27,7 +27,6 @@ def read_offhook(path: str) -> int:
 
     packets = 0
     for block in open_capture(path):
-        block.buffer[block.offset].max()
         packets += len(block.offset)
     return packets
 
@@ -38,8 +37,8 @@ def read_dpkt(path: str) -> int:
 
     packets = 0
     with Path(path).open("rb") as file:
-        for _, data in dpkt.pcap.UniversalReader(file):
-            packets += data[0] >= 0
+        for _ in dpkt.pcap.UniversalReader(file):
+            packets += 1
     return packets
 
 
@@ -48,8 +47,8 @@ def read_pypcap(path: str) -> int:
     import pcap
 
     packets = 0
-    for _, data in pcap.pcap(name=path):
-        packets += data[0] >= 0
+    for _ in pcap.pcap(name=path):
+        packets += 1
     return packets
 
 

@@ -160,7 +160,7 @@ def test_a_stream_that_fails_says_where() -> None:
         def readinto(self, into: memoryview) -> int:  # type: ignore[override]
             if not self.data:
                 raise OSError(5, "Input/output error")
-            size = min(len(into), 100)
+            size = min(len(into), len(self.data), 100)
             piece, self.data = self.data[:size], self.data[size:]
             into[:size] = piece
             return size
