@@ -1,12 +1,14 @@
 """`media.windows` as Avro data: window rows as one packed table.
 
-`rows` is a packed table (schemas/columns.py) of n = `row_count` rows and 56 columns of 64 bits, named in
-schemas.media_windows.W, after these transforms (modulo 2^64), each then zigzag:
+`rows` is a packed table (schemas/columns.py) of n = `row_count` rows and `columns` columns of 64 bits, those
+of schemas.media_windows.W by number (a later version may have more at the end), after these transforms in
+this order, modulo 2^64, and then zigzag:
 
-- END minus START; EXPECTED, JITTER_COUNT, DELAY_0 minus PACKETS; MOS_F1, MOS_F2, MOS_ADAPTIVE minus MOS,
-- then START minus the START of the row before it (the first minus 0).
+- END minus START; then ACTIVE minus that; EXPECTED, JITTER_COUNT and DELAY_0 minus PACKETS; MOS_F1, MOS_F2
+  and MOS_ADAPTIVE minus MOS;
+- START minus the START of the row before it (the first minus 0).
 
-`row_stream` is n packed values of 64 bits (a packed column), plain.
+`row_stream` is a packed column of n values of 64 bits, plain.
 """
 
 from typing import Any, Final
@@ -22,6 +24,7 @@ from schemas.media_windows import COLUMNS, Digit, Gap, RtcpSummary, StreamInfo, 
 
 _MINUS: Final = (
     (W.END, W.START),
+    (W.ACTIVE, W.END),
     (W.EXPECTED, W.PACKETS),
     (W.JITTER_COUNT, W.PACKETS),
     (W.DELAY_0, W.PACKETS),
@@ -39,6 +42,7 @@ def to_datum(batch: WindowBatch) -> dict[str, Any]:
         "source": batch.source,
         "clock_us": batch.clock_us,
         "streams": [with_payloads(stream) for stream in batch.streams],
+        "columns": COLUMNS,
         "row_count": len(batch.rows),
         "row_stream": pack(batch.row_stream.view(np.uint64)),
         "rows": pack_table(_packed(batch.rows)),
@@ -54,6 +58,8 @@ def from_datum(datum: dict[str, Any]) -> WindowBatch:
     n = datum["row_count"]
     if not 0 <= n <= BATCH_ROWS:
         raise BadColumnsError(f"row_count is {n}, not 0 to {BATCH_ROWS}")
+    if not 0 < datum["columns"] <= COLUMNS:
+        raise BadColumnsError(f"rows have {datum['columns']} columns, not 1 to {COLUMNS}")
     return WindowBatch(
         account=datum["account"],
         site=datum["site"],
@@ -61,7 +67,7 @@ def from_datum(datum: dict[str, Any]) -> WindowBatch:
         clock_us=datum["clock_us"],
         streams=[_stream(stream) for stream in datum["streams"]],
         row_stream=unpack(datum["row_stream"], n, np.int64),
-        rows=_unpacked(unpack_table(datum["rows"], n, COLUMNS, np.uint64)),
+        rows=_unpacked(_all_columns(unpack_table(datum["rows"], n, datum["columns"], np.uint64))),
         gaps=[Gap(**gap) for gap in datum["gaps"]],
         digits=[Digit(**digit) for digit in datum["digits"]],
         rtcp=[RtcpSummary(**summary) for summary in datum["rtcp"]],
@@ -70,9 +76,11 @@ def from_datum(datum: dict[str, Any]) -> WindowBatch:
 
 
 def _packed(rows: Column) -> Column:
+    if rows.shape[1] != COLUMNS:
+        raise BadColumnsError(f"window rows have {rows.shape[1]} columns, not {COLUMNS}")
     values = rows.copy()
     for column, other in _MINUS:
-        values[:, column] -= rows[:, other]
+        values[:, column] -= values[:, other]
     values[1:, W.START] -= rows[:-1, W.START]
     return zigzag(values)
 
@@ -80,9 +88,15 @@ def _packed(rows: Column) -> Column:
 def _unpacked(values: Column) -> Column:
     rows = unzigzag(values)
     np.cumsum(rows[:, W.START], out=rows[:, W.START])
-    for column, other in _MINUS:
+    for column, other in reversed(_MINUS):
         rows[:, column] += rows[:, other]
     return rows
+
+
+def _all_columns(values: Column) -> Column:
+    """Columns that the writer did not know yet are 0."""
+    n, c = values.shape
+    return values if c == COLUMNS else np.hstack((values, np.zeros((n, COLUMNS - c), values.dtype)))
 
 
 def _stream(datum: dict[str, Any]) -> StreamInfo:

@@ -52,7 +52,8 @@ _DIFFERENCES: Final = {
 
 
 def to_datum(batch: RtpBatch) -> dict[str, Any]:
-    """The batch as Avro data."""
+    """The batch as Avro data; BadColumnsError where counts and packets do not agree."""
+    _check_counts(batch.count, len(batch.arrival_us))
     return {
         "account": batch.account,
         "site": batch.site,
@@ -79,8 +80,7 @@ def from_datum(datum: dict[str, Any]) -> RtpBatch:
     k = _size(datum, "packets", BATCH_PACKETS)
     j = _size(datum, "small_payloads", k)
     count = unpack(datum["count"], m, np.int32)
-    if np.any(count < 0) or int(count.sum(dtype=np.int64)) != k:
-        raise BadColumnsError(f"the flows' counts do not add up to {k} packets")
+    _check_counts(count, k)
     small_at = undo_difference(unpack(datum["small_at"], j, np.uint32), np.int32)
     if np.any((small_at < 0) | (small_at >= k)):
         raise BadColumnsError(f"a small payload is of no packet: there are {k}")
@@ -102,6 +102,11 @@ def from_datum(datum: dict[str, Any]) -> RtpBatch:
         small_at=small_at,
         small=_rows(datum["small"], j, 8),
     )
+
+
+def _check_counts(count: Column, k: int) -> None:
+    if np.any(count < 0) or int(count.sum(dtype=np.int64)) != k:
+        raise BadColumnsError(f"the flows' counts do not add up to {k} packets")
 
 
 def _flows_to_datum(flows: FlowRows) -> dict[str, Any]:
