@@ -10,10 +10,14 @@ from protocols.sip import content_length_of, looks_like_sip
 _KEEP_ALIVE = b"\r\n\0"  # RFC 5626 4.4.1, and what some send in its place
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CONTENT_TYPE = re.compile(rb"\n(?:Content-Type|c)[ \t]*:", re.IGNORECASE)
-_START_LINE = re.compile(
-    rb"^(?:SIP/2\.0 [1-6][0-9][0-9][ \r\n]|[!%'*+\-.0-9A-Z_`a-z~]{1,64} [^\s]{1,4096} SIP/2\.0[ \t]*\r?\n)",
-    re.MULTILINE,
+_VERSION = b"SIP/2.0"
+_STATUS_LINE = re.compile(rb"SIP/2\.0 [1-6][0-9][0-9][ \r\n]")
+_REQUEST_LINE_END = re.compile(rb"SIP/2\.0[ \t]*\r?\n")
+_KNOWN_METHOD = re.compile(
+    rb"(?:INVITE|ACK|BYE|CANCEL|REGISTER|OPTIONS|PRACK|SUBSCRIBE|NOTIFY|PUBLISH|INFO|REFER|MESSAGE|UPDATE)"
+    rb" [^\s]+ +\Z"
 )
+_ANY_METHOD = re.compile(rb"[!%'*+\-.0-9A-Z_`a-z~]{1,64} [^\s]+ +")
 
 
 class Message(NamedTuple):
@@ -42,8 +46,25 @@ class Framer(Protocol):
 
 
 def start_line(data: bytes | bytearray, begin: int = 0) -> int:
-    """Where the next line is that looks like a SIP start line, or -1."""
-    match = _START_LINE.search(data, begin)
+    """Where the next SIP start line is, or -1; it may follow a body that does not end a line."""
+    at = data.find(_VERSION, begin)
+    while at >= 0:
+        start = _start_of(data, begin, at)
+        if start >= 0:
+            return start
+        at = data.find(_VERSION, at + len(_VERSION))
+    return -1
+
+
+def _start_of(data: bytes | bytearray, begin: int, at: int) -> int:
+    """Begin of the start line that has its version at `at`, or -1."""
+    if _STATUS_LINE.match(data, at):
+        return at
+    if not _REQUEST_LINE_END.match(data, at):
+        return -1
+    begin = max(begin, at - SIP_START_LINE)
+    line = max(begin, data.rfind(b"\n", begin, at) + 1)
+    match = _KNOWN_METHOD.search(data, line, at) or _ANY_METHOD.fullmatch(data, line, at)
     return match.start() if match else -1
 
 
@@ -93,7 +114,7 @@ class SipFramer:
             self._total = len(self._buffer) + size
             messages.append(self._cut(counters.SIP_CUT, size))
         else:
-            self._counts[counters.SIP_CUT] += self._begun
+            self._counts[counters.SIP_CUT] += bool(self._buffer) and not self._lost
             self._drop(len(self._buffer))
         return messages
 
@@ -104,7 +125,7 @@ class SipFramer:
         elif self._head:
             messages.append(self._cut(counters.SIP_CUT, 0))
         else:
-            self._counts[counters.SIP_CUT] += self._begun
+            self._counts[counters.SIP_CUT] += bool(self._buffer) and not self._lost
         self._drop(len(self._buffer))
         self._skip = 0
         return messages
