@@ -2,7 +2,7 @@
 
 import msgspec
 
-from schemas.clock import NOT_STARTED
+from schemas.clock import END_OF_CAPTURE, NOT_STARTED
 
 Source = str | int
 """A sensor's name, or a partition's number."""
@@ -19,6 +19,7 @@ class SiteClock(msgspec.Struct):
 
     marks: dict[Source, int] = {}
     now: int = NOT_STARTED
+    last_us: int = NOT_STARTED  # latest watermark before an end of capture, of any source
     gone_us: int | None = None
 
     @classmethod
@@ -33,6 +34,8 @@ class SiteClock(msgspec.Struct):
             marks.setdefault(source, clock_us)
             return False
         marks[source] = clock_us
+        if self.last_us < clock_us < END_OF_CAPTURE:
+            self.last_us = clock_us
         return self._move()
 
     def hold(self, source: Source) -> None:

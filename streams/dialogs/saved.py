@@ -29,6 +29,7 @@ class _SavedSite(msgspec.Struct, array_like=True):
     arrived: int
     serial: int
     queue_blocks: int
+    last_us: dict[str, int]
 
 
 class _SavedEarly(msgspec.Struct, array_like=True):
@@ -107,6 +108,7 @@ def _save_site(site: Site, changes: dict[bytes, bytes | None]) -> None:
             site.arrived,
             site.serial,
             site.queue_blocks,
+            site.last_us,
         )
     )
     if saved_site != site.saved:
@@ -168,6 +170,8 @@ def _load_site(saved: _SavedSite, value: bytes, register: Register, sites: Sites
     site.sent_us, site.now_us = saved.sent_us, saved.now_us
     site.arrived, site.serial = saved.arrived, saved.serial
     site.queue_blocks = saved.queue_blocks
+    site.in_order = False
+    site.last_us = saved.last_us
     site.saved = value
     sites[saved.account, saved.site] = site
 

@@ -42,7 +42,7 @@ CallKey = tuple[str, str]
 """Call-ID, From tag of the initial INVITE."""
 
 Queued = tuple[int, str, int, SipPacket]
-"""Time, sensor, order of arrival, message."""
+"""Time at which it takes effect, sensor, order of arrival, message."""
 
 
 class Site:
@@ -59,6 +59,7 @@ class Site:
         self.sent_us = NOT_STARTED  # clock that has been sent out
         self.now_us = NOT_STARTED  # event time reached
         self.arrived = 0
+        self.last_us: dict[str, int] = {}  # time of each sensor's last message
         self.serial = 0
         self.queue: list[Queued] = []
         self.in_order = True
@@ -81,11 +82,18 @@ class Site:
     def apply(self, batch: SipBatch) -> None:
         """Queue a sensor's messages and take its watermark."""
         if batch.messages:
-            sensor, first = batch.sensor, self.arrived
-            self.queue.extend(
-                [(packet.time_us, sensor, first + n, packet) for n, packet in enumerate(batch.messages)]
-            )
-            self.arrived += len(batch.messages)
+            sensor, arrived, queue = batch.sensor, self.arrived, self.queue
+            last = self.last_us.get(sensor, NOT_STARTED)
+            for packet in batch.messages:
+                time_us = packet.time_us
+                if time_us < last:
+                    time_us = last  # captured out of order: it takes effect where its sensor put it
+                else:
+                    last = time_us
+                queue.append((time_us, sensor, arrived, packet))
+                arrived += 1
+            self.last_us[sensor] = last
+            self.arrived = arrived
             self.in_order = False
             self.queue_changed = True
         self.clock.heard(batch.sensor, batch.clock_us)
@@ -118,12 +126,13 @@ class Site:
                 self._hear(packet, sensor)
             del self.queue[:ready]
             self.queue_changed = True
+        until = max(self.now_us, self.clock.last_us) if ended else clock
+        while self.timers and self.timers[0][0] < until:
+            self._fire()
+        self.now_us = max(self.now_us, until)
         if ended:
             self._finish()
-        else:
-            while self.timers and self.timers[0][0] < clock:
-                self._fire()
-        self.now_us = max(self.now_us, clock)
+            self.now_us = clock
 
     def _hear(self, packet: SipPacket, sensor: str) -> None:
         """Read a message and give it to its call."""
