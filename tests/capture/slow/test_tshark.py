@@ -114,14 +114,14 @@ def test_payloads_are_those_of_the_innermost_datagram(captures: list[Capture]) -
         theirs = {
             (int(row[1].split(",")[-1]), row[CALL_ID].split(",")[0])
             for row in rows
-            if row[CALL_ID] and row[1]
+            if row[CALL_ID] and row[1] and not row[SIP + 1]
         }
         payloads: dict[int, bytes] = {}
         for one in datagrams:
             payloads[one.src_port] = payloads.get(one.src_port, b"") + one.payload
         assert [call for port, call in theirs if call.encode() not in payloads.get(port, b"")] == [], name
         messages += len(theirs)
-    assert messages > 200
+    assert messages > 100
 
 
 def _described(message: Datagram) -> tuple[str, ...]:
