@@ -10,6 +10,7 @@ demo: setup  ## make a capture with known truth, analyse it and a real one
 
 test: setup  ## all tests; installs tshark and sipp to compare with
 	@tools/test-programs
+	@$(PY) -m offhook.main analyze tests/captures/isa-sip.pcapng >/dev/null  # compiles the kernels once
 	$(PY) -m pytest -n 2
 
 check: setup  ## style, types, arrows between rooms, clock graph, what must not be in the repository

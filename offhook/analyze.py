@@ -132,10 +132,11 @@ def _check_output(options: argparse.Namespace) -> None:
 
 
 def _say_when_compiling() -> None:
-    """One line on standard error when the kernels are compiled, which happens once a machine."""
+    """One line on standard error when kernels are compiled, which happens once a machine."""
 
     def say(folder: Path) -> None:
-        line = f"offhook: compiling kernels once, about 10 s; kept in {folder}"
+        compiler.on_compile = None
+        line = f"offhook: compiling kernels once, half a minute at most; kept in {folder}"
         print(line, file=sys.stderr, flush=True)
 
     compiler.on_compile = say

@@ -214,11 +214,14 @@ def test_the_kernels_say_once_that_they_are_compiled(run: Run, monkeypatch: pyte
     from kernels import compiler
 
     run("analyze", "x")
-    assert compiler.on_compile is not None
+    say = compiler.on_compile
+    assert say is not None
     said = io.StringIO()
     monkeypatch.setattr(sys, "stderr", said)
-    compiler.on_compile(Path("/somewhere/offhook"))
-    assert said.getvalue() == "offhook: compiling kernels once, about 10 s; kept in /somewhere/offhook\n"
+    say(Path("/somewhere/offhook"))
+    assert said.getvalue().startswith("offhook: compiling kernels once")
+    assert said.getvalue().endswith("kept in /somewhere/offhook\n")
+    assert compiler.on_compile is None
 
 
 def test_topics_lists_the_catalogue(run: Run) -> None:
