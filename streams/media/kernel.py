@@ -468,7 +468,7 @@ def _voice(s: Ints, b: int, slot: int, bins: Ints, arrival: int, ext: int, ts: i
             bin_ = 7
         s[b + R_DELAY_0 + bin_] += 1
     if is_voice:
-        us = (ticks * tick_q) // 4_096_000
+        us = (ticks * tick_q + 2_048_000) // 4_096_000
         if steps == 1 and not marker and s[b + AFTER] == 0 and 2_500 <= us <= 200_000:
             if s[b + PTIME_TICKS] == 0:
                 s[b + PTIME_TICKS], s[b + PTIME] = ticks, us
@@ -504,7 +504,7 @@ def _one_packet(
     s: Ints, b: int, slot: int, bins: Ints, arrival: int, seq: int, ts: int, mt: int, length: int,
     ticks_of: Ints, kind_of: Ints, rows: Ints, row_slot: Ints, gaps: Ints, control: Ints,
 ) -> int:  # fmt: skip
-    """Any packet, the full way; 1 where it begins a new stream (nothing was changed)."""
+    """Any packet, the full way; 1 where it begins a new stream, with the packet held where that came first."""
     if s[b + OPEN] == 0:
         if s[b + HELD]:  # it was the first packet of this stream
             s[b + HELD] = 0
@@ -521,23 +521,25 @@ def _one_packet(
         else:
             _begin_stream(s, b, arrival, seq)
     elif arrival > s[b + CUT_AT] or arrival - s[b + LAST] > s[b + IDLE_CUT]:
+        s[b + HELD] = 0
         return 1
     ext = s[b + EXT]
     ahead = (seq - ext) & 0xFFFF
     last = s[b + LAST]
     delta = arrival - last
     if delta >= GAP_US and arrival >= s[b + WATCH_FROM]:
+        s[b + HELD] = 0
         return 1
     restart = ahead >= MAX_DROPOUT and ahead <= 65536 - HISTORY_BITS
     restart = restart or (JUMP < ahead < MAX_DROPOUT and delta < JUMP_US)
     if restart:
         if s[b + HELD] == 1 and seq == (s[b + HELD_SEQ] + 1) & 0xFFFF:
+            s[b + R_STRAY] -= 1
             if arrival >= s[b + WATCH_FROM]:
                 return 1
             s[b + HELD] = 0
             _flush_history(s, b)
             s[b + R_RESTARTS] += 1
-            s[b + R_STRAY] -= 1
             s[b + R_EXPECTED] += 2
             s[b + R_PACKETS] += 2
             s[b + R_BYTES] += s[b + HELD_LENGTH] + length
@@ -634,7 +636,7 @@ def _one_packet(
         s[b + R_DTX] = 1
         s[b + AFTER] = 2
         return 0
-    if pt != s[b + PT]:
+    if pt != s[b + PT] or ticks_of[key] != s[b + TICK]:
         if s[b + PT] >= 0 and ticks_of[key] != s[b + TICK]:
             s[b + TS_EXT] = 0
         if s[b + PT] >= 0:

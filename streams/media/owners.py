@@ -112,16 +112,42 @@ class Owners:
 
         Endpoints announced by then go before those that reach back; of these the earliest announcement.
         """
+        reach = min(now_us, first_us + REACH_BACK_US)
         known = self._first_fit(source, destination, first_us, first_us)
         if known is not None:
-            return known
-        reach = min(now_us, first_us + REACH_BACK_US)
+            return self._joined(known, source, destination, first_us, reach)
         earliest = NEVER
         for owners in self._lists(source, destination):
             for owner in owners:
                 if first_us < owner.from_us <= reach and _covers(owner, owners, first_us):
                     earliest = min(earliest, owner.from_us)
-        return self._first_fit(source, destination, first_us, earliest) if earliest < NEVER else None
+        if earliest == NEVER:
+            return None
+        found = self._first_fit(source, destination, first_us, earliest)
+        return found and self._joined(found, source, destination, first_us, reach)
+
+    def _joined(
+        self, match: Match, source: Address, destination: Address, first_us: int, reach_us: int
+    ) -> Match:
+        """The match with the calls that announced the same endpoint shortly after the flow began."""
+        if match.by not in ("sdp-destination", "sdp-source"):
+            return match
+        owners = self.by_address[destination if match.towards else source]
+        calls = {owner.cdr_id for owner in match.owners}
+        later = [
+            o
+            for o in owners
+            if o.cdr_id not in calls and o.from_us <= reach_us and _covers(o, owners, first_us)
+        ]
+        for owner in sorted(later, key=_order):
+            if owner.cdr_id not in calls:
+                calls.add(owner.cdr_id)
+                match.owners = [*match.owners, owner]
+        return match
+
+    def reaches(self, owner: Owner, first_us: int) -> bool:
+        """Whether the owner's announcement claims a packet of that time."""
+        return _covers(owner, self.by_address.get(owner.address, []), first_us)
 
     def next_claim(self, source: Address, destination: Address, after_us: int) -> int:
         """Time of the earliest packet after `after_us` that an announcement claims, or NEVER."""

@@ -186,7 +186,7 @@ class SiteMedia:
             destination = (rows.dst_ip[n, :size].tobytes(), dst_port)
             slot = self.slots.allocate()
             where = (source, destination, ssrc, dscp, vlan)
-            self.place(Flow(slot, batch.sensor, number, kind, *where, last_us=self.clock.now))
+            self.place(Flow(slot, batch.sensor, number, kind, *where, last_us=batch.clock_us))
             self.status[slot] = WAITING
         if len(self.flows) > FLOWS_MAX:
             self._evict()
@@ -258,13 +258,17 @@ class SiteMedia:
             self.forget_at.append((time_us + FORGET_US, event.cdr_id))
 
     def _opened(self, event: EndpointOpened) -> None:
+        flows = self._flows_near(event)
+        early = {flow.slot for flow in flows if self._heard_before(flow, event.time_us)}
+        if early:  # what came before the announcement must not know of it
+            self._bind_waiting(event.time_us, early)
+            self._measure(event.time_us, early)
         owner, new = self.owners.opened(event)
+        for flow in flows:
+            first = flow.owners[0] if flow.owners else None
+            if self.status[flow.slot] == BOUND and first is not None and first.cdr_id == event.cdr_id:
+                self._change_map(flow, self._map_of(first))
         if not new:
-            for flow in self._bound_to(owner):
-                number = self._map_of(owner)
-                if self.slots[flow.slot, S.MAP] != number:
-                    self._measure(event.time_us)  # packets before the change know the old map
-                    self._set(flow, S.MAP, number)
             return
         for address in {owner.address, owner.sip_address, *owner.candidates}:
             for flow in self.by_address.get(address, ()):
@@ -274,6 +278,28 @@ class SiteMedia:
                     self._set(flow, S.CUT_AT, min(self.slots[flow.slot, S.CUT_AT], max(claim - 1, 0)))
                 elif status == BOUND:
                     self._join(flow, owner, event.time_us)
+
+    def _flows_near(self, event: EndpointOpened) -> list[Flow]:
+        """Flows to and from the event's address and the call's other endpoints."""
+        addresses = {(event.ip, event.port), (event.sip_ip, event.port), *map(tuple, event.candidates)}
+        for owner in self.owners.of_call(event.cdr_id):
+            addresses |= {owner.address, owner.sip_address, *owner.candidates}
+        found = {flow.slot: flow for address in addresses for flow in self.by_address.get(address, ())}  # type: ignore[arg-type]
+        return list(found.values())
+
+    def _heard_before(self, flow: Flow, time_us: int) -> bool:
+        status = self.status[flow.slot]
+        return status == BOUND or (status == WAITING and 0 < flow.first_us < time_us)
+
+    def _change_map(self, flow: Flow, number: int) -> None:
+        """The call gave the payload types other meanings; a new clock takes the kernel's full way."""
+        before, payload_type = self.slots[flow.slot, S.MAP], self.slots[flow.slot, S.PT]
+        if before == number:
+            return
+        ticks = self.maps.ticks
+        if payload_type >= 0 and ticks[before * 128 + payload_type] != ticks[number * 128 + payload_type]:
+            self._set(flow, S.AFTER, 1)
+        self._set(flow, S.MAP, number)
 
     def _set(self, flow: Flow, word: S, value: int) -> None:
         self.slots[flow.slot, word] = value
@@ -286,7 +312,7 @@ class SiteMedia:
         direct = flow.matched_by in ("sdp-destination", "sdp-source") and owner.address == place
         if not direct or any(other.cdr_id == owner.cdr_id for other in flow.owners):
             return
-        if first and not owner.from_us - REACH_BACK_US <= first <= time_us:
+        if not self.owners.reaches(owner, first or time_us):
             self._set(flow, S.WATCH_FROM, min(self.slots[flow.slot, S.WATCH_FROM], owner.answered_us))
             return
         flow.owner_count += 1
@@ -325,11 +351,14 @@ class SiteMedia:
 
     # -- binding -------------------------------------------------------------------------------------
 
-    def _bind_waiting(self, now: int) -> None:
-        """Bind the flows whose first packet lies before the clock, where it can be decided."""
+    def _bind_waiting(self, now: int, only: set[int] | None = None) -> None:
+        """Bind the flows whose first packet lies before `now`, where it can be decided."""
         undecided: set[int] = set()
         for waiting in self.pending:
-            some = np.flatnonzero((self.status[waiting.slot] == WAITING) & (waiting.stop > waiting.start))
+            unbound = (self.status[waiting.slot] == WAITING) & (waiting.stop > waiting.start)
+            if only is not None:
+                unbound &= np.isin(waiting.slot, list(only))
+            some = np.flatnonzero(unbound)
             for n in some.tolist():
                 slot = int(waiting.slot[n])
                 if self.status[slot] != WAITING or slot in undecided:
@@ -409,8 +438,8 @@ class SiteMedia:
 
     # -- measuring -----------------------------------------------------------------------------------
 
-    def _measure(self, now: int) -> None:
-        """Run the kernel over every packet before `now` whose stream is known."""
+    def _measure(self, now: int, only: set[int] | None = None) -> None:
+        """Run the kernel over every packet before `now` whose stream is known, of all slots or some."""
         limit_of = np.array([-NEVER, now - 1, now - 1 - REACH_BACK_US], np.int64)
         if now >= END_OF_CAPTURE:
             limit_of[UNBOUND] = NEVER
@@ -418,6 +447,8 @@ class SiteMedia:
         for waiting in self.pending:
             while True:
                 limits = limit_of[self.status[waiting.slot]]
+                if only is not None:
+                    limits = np.where(np.isin(waiting.slot, list(only)), limits, -NEVER)
                 if blocked:
                     limits = np.where(np.isin(waiting.slot, list(blocked)), -NEVER, limits)
                 stops = waiting.within(limits)

@@ -1,0 +1,167 @@
+"""Whose stream a flow is: announcements, reach-back, ports used again, shared streams."""
+
+from schemas.media_endpoints import CallAnswered, CallEnded, EndpointClosed, Payload
+from schemas.media_windows import W
+from streams.media.settings import MediaSettings
+from tests.streams.media.traffic import T0, A, B, Heard, Packet, opened, run, talk
+
+PUBLIC = bytes([198, 51, 100, 7])
+
+
+def at(seconds: float) -> int:
+    return T0 + round(seconds * 1e6)
+
+
+def packets_of(heard: Heard) -> dict[str, int]:
+    """Packets by call, "" for nobody's."""
+    found: dict[str, int] = {}
+    for info in heard.infos:
+        rows = heard.rows.get(info.stream, [])
+        found[info.cdr_id] = found.get(info.cdr_id, 0) + sum(row[W.PACKETS] for row in rows)
+    return found
+
+
+def test_the_destination_names_the_call_and_the_other_side_talks() -> None:
+    heard = run(talk(50), [opened(0.0, owner="b")])
+    info = heard.info("call")
+    assert (info.side, info.matched_by) == ("a", "sdp-destination")
+
+
+def test_the_source_names_the_call_where_the_destination_does_not() -> None:
+    heard = run(talk(50), [opened(0.0, owner="a", place=(A, 4000))])
+    info = heard.info("call")
+    assert (info.side, info.matched_by) == ("a", "sdp-source")
+
+
+def test_an_ice_candidate_names_the_call() -> None:
+    heard = run(talk(50), [opened(0.0, place=(PUBLIC, 9), candidates=[(B, 5000)])])
+    assert heard.info("call").matched_by == "ice"
+
+
+def test_a_nat_alias_names_the_call() -> None:
+    inside = bytes([192, 168, 0, 9])
+    heard = run(
+        talk(50),
+        [opened(0.0, place=(inside, 5000))],
+        settings=MediaSettings(natalias={"10.0.0.2": "192.168.0.9"}),
+    )
+    assert heard.info("call").matched_by == "natalias"
+
+
+def test_the_source_of_the_sip_message_with_the_port_of_the_sdp_names_the_call() -> None:
+    heard = run(talk(50), [opened(0.0, place=(PUBLIC, 5000), sip_ip=B)])
+    assert heard.info("call").matched_by == "sip-source"
+
+
+def test_media_up_to_two_seconds_before_its_announcement_belongs_to_the_call() -> None:
+    assert packets_of(run(talk(200), [opened(1.9)])) == {"call": 200}
+
+
+def test_older_media_belongs_to_nobody() -> None:
+    assert packets_of(run(talk(400), [opened(5.0)])) == {"": 150, "call": 250}
+
+
+def test_an_announcement_never_reaches_into_a_former_calls_time() -> None:
+    events = [opened(0.0, "one"), CallEnded(at(2.0), "one"), opened(3.0, "two")]
+    assert packets_of(run(talk(300), events)) == {"one": 151, "two": 149}
+
+
+def test_a_flow_stays_with_its_call_for_a_second_and_then_is_nobodys() -> None:
+    events = [opened(0.0), CallEnded(at(2.0), "call")]
+    assert packets_of(run(talk(300), events)) == {"call": 151, "": 149}
+
+
+def test_a_port_used_again_at_once_is_cut_where_the_flow_breaks() -> None:
+    """The generator that uses one SSRC and one port for every call."""
+    packets = talk(100) + talk(100, start=2.3)
+    events = [
+        opened(0.0, "one"), CallEnded(at(2.0), "one"), opened(2.1, "two"), CallAnswered(at(2.2), "two", ""),
+    ]  # fmt: skip
+    heard = run(packets, events)
+    assert packets_of(heard) == {"one": 100, "two": 100}
+    assert sum(row[W.DUPLICATES] + row[W.STRAY] for rows in heard.rows.values() for row in rows) == 0
+
+
+def test_a_call_whose_end_was_not_seen_gives_its_port_to_the_next_one_answered() -> None:
+    packets = talk(100) + talk(100, start=20.0, first=9000)
+    events = [opened(0.0, "one"), opened(19.0, "two"), CallAnswered(at(19.5), "two", "")]
+    heard = run(packets, events)
+    assert packets_of(heard)["one"] == 100 + 100  # the stale call still claims the address
+    assert packets_of(heard)["two"] == 100
+    assert heard.info("two").owners == 2
+
+
+def test_two_calls_with_the_same_endpoint_share_the_stream() -> None:
+    heard = run(talk(100), [opened(0.0, "one"), opened(0.5, "two")])
+    assert packets_of(heard) == {"one": 100, "two": 100}
+    assert heard.info("two").owners == 2
+
+
+def test_media_moved_elsewhere_leaves_the_old_address_to_nobody() -> None:
+    events = [opened(0.0), EndpointClosed(at(1.0), "call", "b", 0, "", B, 5000)]
+    assert packets_of(run(talk(200), events)) == {"call": 101, "": 99}
+
+
+def test_the_branch_is_that_of_the_answering_side() -> None:
+    events = [
+        opened(0.0, owner="a", place=(A, 4000)),
+        opened(0.1, owner="b", place=(B, 5000), branch="tag-b"),
+    ]
+    back = [
+        Packet(p.at, p.sequence, p.timestamp, source=(B, 5000), destination=(A, 4000), ssrc=2)
+        for p in talk(50)
+    ]
+    infos = run(sorted([*talk(50), *back], key=lambda p: p.at), events).infos
+    assert {(info.side, info.branch) for info in infos} == {("a", "tag-b"), ("b", "tag-b")}
+
+
+def test_a_dynamic_type_has_the_clock_that_the_call_announced() -> None:
+    opus = [Payload(111, "OPUS", 48000)]
+    packets = [Packet(n * 0.02, n + 1, 960 * n, payload_type=111) for n in range(200)]
+    heard = run(packets, [opened(0.0, payloads=opus)])
+    assert heard.total(W.JITTER_SUM) == 0
+    assert heard.rows[heard.info("call").stream][0][W.PTIME] == 20_000
+
+
+def test_a_new_offer_changes_the_clock_from_its_time_on() -> None:
+    packets = [Packet(n * 0.02, n + 1, (160 if n < 100 else 960) * n, payload_type=96) for n in range(200)]
+    events = [
+        opened(0.0, payloads=[Payload(96, "X-LOW", 8000)]),
+        opened(1.99, payloads=[Payload(96, "OPUS", 48000)]),
+    ]
+    for cuts in ([], [50, 99, 120], list(range(200))):
+        heard = run(packets, events, cuts=cuts)
+        assert packets_of(heard) == {"call": 200}
+        assert heard.total(W.JITTER_COUNT) == 198  # not across the change of clock
+
+
+def test_digits_are_masked_unless_they_are_wanted() -> None:
+    def keys() -> list[Packet]:
+        event = [
+            Packet(
+                2.0 + n * 0.02, 200 + n, 32_000, payload_type=101, payload=bytes([7, 0x80 * (n > 4), n, 64])
+            )
+            for n in range(8)
+        ]
+        return [*talk(100), *event]
+
+    for kept, digit in (("masked", "X"), ("digits", "7")):
+        heard = run(keys(), [opened(0.0)], settings=MediaSettings(dtmf=kept))
+        (found,) = [digit for batch in heard.batches for digit in batch.digits]
+        assert (found.digit, found.time_us, found.duration_ms) == (digit, at(2.0), (5 * 256 + 64) // 8)
+
+
+def test_rows_go_to_the_partitions_of_their_calls() -> None:
+    calls = [f"call-{n}" for n in range(20)]
+    packets = sorted(
+        (
+            Packet(p.at, p.sequence, p.timestamp, ssrc=n, destination=(B, 5000 + 2 * n))
+            for n in range(20)
+            for p in talk(30)
+        ),
+        key=lambda packet: packet.at,
+    )
+    events = [opened(0.0, call, place=(B, 5000 + 2 * n)) for n, call in enumerate(calls)]
+    one, eight = run(packets, events), run(packets, events, calls=8)
+    assert packets_of(one) == packets_of(eight) == dict.fromkeys(calls, 30)
+    assert one.flat() == eight.flat()
