@@ -22,7 +22,8 @@ check: setup  ## style, types, arrows between rooms, clock graph, what must not 
 	$(PY) tools/check_names.py
 
 bench: setup  ## speed and memory, whole and by part
-	$(PY) -m benchmarks
+	@set -e; for part in benchmarks/[a-z]*.py; do \
+	    name=$$(basename $$part .py); echo "== $$name"; $(PY) -m benchmarks.$$name; done
 
 lock: setup  ## choose versions anew, within pyproject.toml
 	$(PY) tools/lock.py
