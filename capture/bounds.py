@@ -110,7 +110,7 @@ BATCH_US = 2_000_000
 DESCRIBE_US = 5_000_000
 """Packet time after which a flow's addresses are sent again."""
 
-ROWS_MAX = 4_000_000
+ROWS_MAX = 4_194_304
 """RTP packets held for the sort buffer (40 bytes each) before it is sent out unsorted, counted."""
 
 SORT_BUFFER_US = 1_000_000

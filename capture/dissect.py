@@ -16,23 +16,6 @@ from schemas.clock import NOT_STARTED
 SIP_PORT, TCP_OF_INTEREST = 1, 2
 
 
-class Note(NamedTuple):
-    """A datagram that the kernel leaves to Python. `key_us` is its place in the sensor's order."""
-
-    kind: int
-    time_us: int
-    key_us: int
-    src_ip: bytes
-    src_port: int
-    dst_ip: bytes
-    dst_port: int
-    dscp: int
-    ttl: int
-    vlan: int
-    payload: bytes
-    snapped: bool
-
-
 class Segment(NamedTuple):
     """Addresses of a TCP segment that may begin a connection with SIP."""
 
@@ -94,7 +77,7 @@ class Dissector:
             c[at.C_NOTES], c[at.C_ASK] = 0, -1
             stop = walk(
                 block.buffer, block.offset, block.captured, block.original, block.time_ns, self._ports,
-                flows.table, flows.flows, flows.tally, flows.live, flows.kept, flows.rows, self._notes,
+                flows.table, flows.flows, flows.live, flows.kept, flows.rows, self._notes,
                 self._hints, self._counts, c,
             )  # fmt: skip
             done = int(c[at.C_NEXT])
@@ -104,15 +87,12 @@ class Dissector:
             if stop == at.STOP_DONE:
                 return
 
-    def notes(self, block: Block) -> list[Note]:
-        """What the kernel noted since it last stopped."""
+    def notes(self) -> list[list[int]]:
+        """What the kernel noted since it last stopped: rows of NOTE_WORDS (capture/layout.py)."""
         noted = int(self._control[at.C_NOTES])
-        if not noted:
-            return []
         self._control[at.C_NOTES] = 0
-        buffer = memoryview(block.buffer)
         rows: list[list[int]] = self._notes[: noted * at.NOTE_WORDS].reshape(-1, at.NOTE_WORDS).tolist()
-        return [_note(buffer, *row) for row in rows]
+        return rows
 
     def segment(self, block: Block) -> Segment | None:
         """The TCP segment of the slow frame, where its connection is to be asked for."""
@@ -143,23 +123,3 @@ class Dissector:
         self._control[at.C_HINTS] = len(hinted)
         self._control[at.C_HINT_PORTS] = bloom - (1 << 64 if bloom >> 63 else 0)
 
-
-def _note(
-    buffer: memoryview,
-    kind: int,
-    payload: int,
-    captured: int,
-    wire: int,
-    ip: int,
-    ipv6: int,
-    meta: int,
-    ports: int,
-    arrival: int,
-    key: int,
-) -> Note:
-    width = 16 if ipv6 else 4
-    addresses = bytes(buffer[ip + 8 : ip + 40] if ipv6 else buffer[ip + 12 : ip + 20])
-    return Note(
-        kind, arrival, key, addresses[:width], ports >> 16, addresses[width:], ports & 0xFFFF,
-        meta & 0xFF, meta >> 8 & 0xFF, (meta >> 16) - 1, bytes(buffer[payload : payload + captured]), captured < wire,
-    )  # fmt: skip

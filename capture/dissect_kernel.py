@@ -41,8 +41,9 @@ from capture.layout import (
     C_NEXT,
     C_NOTES,
     C_ROWS_END,
-    C_ROWS_LIMIT,
+    C_ROWS_MASK,
     C_ROWS_NEW,
+    C_ROWS_START,
     C_SEED,
     C_SLOTS,
     C_SLOTS_MAX,
@@ -69,16 +70,17 @@ from capture.layout import (
     COUNT_UDPTL,
     COUNT_UNCONFIRMED,
     F_ADDRESS,
+    F_ADDRESS_2,
+    F_COPIES,
     F_FIRST_META,
     F_INFO,
     F_KEPT,
     F_LAST,
-    F_META,
     F_PORTS,
+    F_PROBATION,
     F_RECENT,
     F_SENT_META,
     F_TAG,
-    F_TIMESTAMP,
     FLAG_IPV6,
     FLAG_KIND,
     FLAG_PASSED,
@@ -91,6 +93,7 @@ from capture.layout import (
     KEPT_LENGTH,
     KEPT_SMALL,
     KEPT_WORDS,
+    META_SHIFT,
     N_ARRIVAL,
     N_CAPTURED,
     N_IP,
@@ -101,10 +104,12 @@ from capture.layout import (
     N_PAYLOAD,
     N_PORTS,
     N_WIRE,
+    NOTE_OFFER,
     NOTE_RTCP,
     NOTE_SIP,
     NOTE_SIP_PORT,
     NOTE_WORDS,
+    NUMBER_SHIFT,
     ROW_ARRIVAL,
     ROW_HEAD,
     ROW_KEY,
@@ -119,9 +124,6 @@ from capture.layout import (
     STOP_ROWS,
     STOP_SLOW,
     STOP_TABLE,
-    T_COPIES,
-    T_NUMBER,
-    TALLY_WORDS,
 )
 from kernels import compiled
 
@@ -137,8 +139,9 @@ IPV4, IPV6 = 0x0800, 0x86DD
 SLOW, NOT_IP, TRUNCATED, MALFORMED, DONE = -1, -2, -3, -4, -5
 
 FIRST_MIX, SECOND_MIX = -0x61C8864680B583EB, -0x3D4D51C2D82B14B1  # odd, from splitmix64
-LOW_31, LOW_32, LOW_47 = (1 << 31) - 1, (1 << 32) - 1, (1 << 47) - 1
-COPY_US = 10_000
+LOW_31, LOW_32, LOW_48 = (1 << 31) - 1, (1 << 32) - 1, (1 << 48) - 1
+META_MASK = LOW_32 ^ 7
+COPY_SHIFT, COPY_TICKS = 8, 39  # 10 ms in steps of 256 µs
 GAP_US = 8_000_000  # less than the shortest idle time: a forgotten flow has no rows held
 TICKS_PER_MS = 96  # the fastest RTP clock, with some room
 TICKS_FREE = 192_000  # 2 s of it
@@ -152,7 +155,7 @@ GET = 0x47455420  # WebSocket
 
 @compiled(
     "int64(uint8[::1], int64[::1], int32[::1], int32[::1], int64[::1], uint8[::1], int64[::1], int64[::1],"
-    " int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])"
+    " int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])"
 )
 def walk(
     b: Array,
@@ -163,7 +166,6 @@ def walk(
     ports: Array,
     table: Array,
     flows: Array,
-    tally: Array,
     live: Array,
     kept: Array,
     rows: Array,
@@ -181,7 +183,9 @@ def walk(
     clock, head, flush_due = c[C_CLOCK], c[C_HEAD], c[C_FLUSH_AT] + BATCH_US
     rows_end, last_key, noted, mask = c[C_ROWS_END], c[C_LAST_KEY], c[C_NOTES], c[C_TABLE_MASK]
     rows_first = rows_end
-    rows_stop = min(c[C_ROWS_LIMIT] - PROBATION_KEPT - 1, rows_end + BATCH_ROWS - c[C_ROWS_NEW])
+    rows_mask = c[C_ROWS_MASK]
+    rows_full = c[C_ROWS_START] + rows_mask - PROBATION_KEPT
+    rows_stop = min(rows_full, rows_end + BATCH_ROWS - c[C_ROWS_NEW])
     seed, hint_count, hint_ports = c[C_SEED], c[C_HINTS], c[C_HINT_PORTS]
     rtp = 0
     stop = STOP_DONE
@@ -190,11 +194,11 @@ def walk(
         if stop != STOP_DONE:
             break
         if rows_end >= rows_stop:
-            stop = STOP_FLUSH if rows_stop != c[C_ROWS_LIMIT] - PROBATION_KEPT - 1 else STOP_ROWS
+            stop = STOP_ROWS if rows_stop == rows_full else STOP_FLUSH
             break
         at = U(i)
         # -- order: place in the sensor's order, running maximum of packet time
-        t = (time_ns[at] + 500) // 1000
+        t = I(U(time_ns[at] + 500) // U(1000))
         floor = clock - SORT_BUFFER_US
         key = t
         if t < floor:
@@ -526,6 +530,7 @@ def walk(
                     elif run == 3 and letter == 0x74:  # t
                         run = 4
                     elif run == 4 and letter == 0x6C:  # l
+                        notes[U(k + N_KIND)] = NOTE_OFFER
                         stop = STOP_OFFER
                         break
                     else:
@@ -618,9 +623,9 @@ def walk(
                     and flows[U(base + F_PORTS)] == port_word
                     and flows[U(base + F_INFO)] & FLAG_KIND == kind
                     and (ipv6 == 0 or (
-                        flows[U(base + F_ADDRESS + 1)] == k1
-                        and flows[U(base + F_ADDRESS + 2)] == k2
-                        and flows[U(base + F_ADDRESS + 3)] == k3
+                        flows[U(base + F_ADDRESS_2)] == k1
+                        and flows[U(base + F_ADDRESS_2 + 1)] == k2
+                        and flows[U(base + F_ADDRESS_2 + 2)] == k3
                     ))
                 ):  # fmt: skip
                     slot = (entry & LOW_32) - 1
@@ -645,7 +650,7 @@ def walk(
                 last = flows[U(hand * FLOW_WORDS + F_LAST)]
                 idle = PROBATION_IDLE_US
                 if flows[U(hand * FLOW_WORDS + F_INFO)] & FLAG_PASSED:
-                    if last > c[C_FLUSHED] or tally[U(hand * TALLY_WORDS + T_COPIES)] != 0:
+                    if last > c[C_FLUSHED] or flows[U(hand * FLOW_WORDS + F_COPIES)] != 0:
                         continue  # its rows are still held
                     idle = FLOW_IDLE_US
                 if key - last > idle:
@@ -701,33 +706,30 @@ def walk(
             for j in range(FLOW_WORDS):
                 flows[U(base + j)] = 0
             flows[U(base + F_ADDRESS)] = k0
-            flows[U(base + F_ADDRESS + 1)] = k1
-            flows[U(base + F_ADDRESS + 2)] = k2
-            flows[U(base + F_ADDRESS + 3)] = k3
+            flows[U(base + F_ADDRESS_2)] = k1
+            flows[U(base + F_ADDRESS_2 + 1)] = k2
+            flows[U(base + F_ADDRESS_2 + 2)] = k3
             flows[U(base + F_PORTS)] = port_word
             flows[U(base + F_INFO)] = kind
             flows[U(base + F_LAST)] = key
             flows[U(base + F_FIRST_META)] = meta
             flows[U(base + F_SENT_META)] = -1
             flows[U(base + F_TAG)] = tag
-            tally[U(slot * TALLY_WORDS + T_NUMBER)] = 0
 
-        # -- a mirrored copy: same sequence, timestamp, and IPv4 id or UDP checksum, at once
-        checksum = I(b[U(q + 6)]) << 8 | I(b[U(q + 7)])
-        recent = base + F_RECENT + ((sequence & 7) << 1)
-        mark = timestamp << 32 | sequence << 16 | ip_id
+        # -- a mirrored copy: same sequence, timestamp, and IPv4 id (without one, UDP checksum), at once
+        identity = ip_id
+        if identity == 0:
+            identity = I(b[U(q + 6)]) << 8 | I(b[U(q + 7)])
+        recent = base + F_RECENT + (sequence & 3)
+        mark = (t >> COPY_SHIFT) << 48 | (timestamp & 0xFFFF) << 32 | sequence << 16 | identity
         known = flows[U(recent)]
-        if known >> 16 == mark >> 16:
-            known_time = flows[U(recent + 1)]
-            apart = (t - (known_time >> 16)) & LOW_47
-            if (apart <= COPY_US or apart >= LOW_47 + 1 - COPY_US) and (
-                (ip_id != 0 and known & 0xFFFF == ip_id) or (checksum != 0 and known_time & 0xFFFF == checksum)
-            ):
-                tally[U(slot * TALLY_WORDS + T_COPIES)] += 1
+        if (known ^ mark) & LOW_48 == 0 and identity != 0:
+            apart = ((mark >> 48) - (known >> 48)) & 0xFFFF
+            if apart <= COPY_TICKS or apart >= 0x10000 - COPY_TICKS:
+                flows[U(base + F_COPIES)] += 1
                 counters[COUNT_COPIES] += 1
                 continue
         flows[U(recent)] = mark
-        flows[U(recent + 1)] = (t & LOW_47) << 16 | checksum
 
         # -- payloads of up to 8 bytes (RFC 4733) are kept
         row_head = timestamp << 32 | sequence << 16 | marker_type << 8
@@ -744,8 +746,8 @@ def walk(
         if info & FLAG_PASSED == 0:
             kept_count = flows[U(base + F_KEPT)]
             passes = udptl
-            if kept_count > 0 and ((flows[U(base + F_META)] >> 32) + 1) & 0xFFFF == sequence:
-                ticks = (timestamp - flows[U(base + F_TIMESTAMP)]) & LOW_32
+            if kept_count > 0 and ((flows[U(base + F_PROBATION)] >> 32) + 1) & 0xFFFF == sequence:
+                ticks = (timestamp - flows[U(base + F_PROBATION)]) & LOW_32
                 if ticks > LOW_31:
                     ticks = LOW_32 + 1 - ticks
                 if ticks <= TICKS_FREE + (abs(key - flows[U(base + F_LAST)]) // 1000) * TICKS_PER_MS:
@@ -763,16 +765,14 @@ def walk(
                 kept[U(k + KEPT_LENGTH)] = row_length
                 kept[U(k + KEPT_SMALL)] = small
                 flows[U(base + F_KEPT)] = kept_count + 1
-                flows[U(base + F_TIMESTAMP)] = timestamp
-                flows[U(base + F_META)] = sequence << 32 | meta
+                flows[U(base + F_PROBATION)] = sequence << 32 | timestamp
                 if key > flows[U(base + F_LAST)]:
                     flows[U(base + F_LAST)] = key
                 counters[COUNT_UNCONFIRMED] += 1
                 continue
             number = c[C_FLOW]
             c[C_FLOW] = number + 1
-            flows[U(base + F_INFO)] = number << 8 | kind | FLAG_PASSED
-            tally[U(slot * TALLY_WORDS + T_NUMBER)] = number
+            info = number << NUMBER_SHIFT | kind | FLAG_PASSED
             live[U(c[C_LIVE])] = number << SLOT_BITS | slot
             c[C_LIVE] += 1
             counters[COUNT_FLOWS] += 1
@@ -780,7 +780,7 @@ def walk(
             for m in range(kept_count):
                 k = (slot * PROBATION_KEPT + m) * KEPT_WORDS
                 kept_key = max(kept[U(k + KEPT_ARRIVAL)], floor)
-                r = rows_end * ROW_WORDS
+                r = (rows_end & rows_mask) * ROW_WORDS
                 rows[U(r + ROW_KEY)] = kept_key
                 rows[U(r + ROW_ARRIVAL)] = kept[U(k + KEPT_ARRIVAL)]
                 rows[U(r + ROW_HEAD)] = kept[U(k + KEPT_HEAD)]
@@ -795,7 +795,7 @@ def walk(
                 rtp += 1
 
         # -- the row
-        r = rows_end * ROW_WORDS
+        r = (rows_end & rows_mask) * ROW_WORDS
         rows[U(r + ROW_KEY)] = key
         rows[U(r + ROW_ARRIVAL)] = t
         rows[U(r + ROW_HEAD)] = row_head
@@ -811,7 +811,8 @@ def walk(
         if udptl:
             rtp -= 1
             counters[COUNT_UDPTL] += 1
-        flows[U(base + F_META)] = sequence << 32 | meta
+        if info & META_MASK != meta << META_SHIFT:
+            flows[U(base + F_INFO)] = (info & ~META_MASK) | meta << META_SHIFT
         if key > flows[U(base + F_LAST)]:
             flows[U(base + F_LAST)] = key
 

@@ -13,8 +13,9 @@ from schemas.rtp_packets import FlowKind, FlowRows, RtpBatch
 
 I64 = NDArray[np.int64]
 
-ROOM = 3 * BATCH_ROWS
-TABLE = 8192
+ROOM = 65_536
+TABLE = 8_192
+CACHE_LINE = 64
 
 
 class Flows:
@@ -26,7 +27,7 @@ class Flows:
     def __init__(self, control: I64, flows_max: int) -> None:
         self.control = control
         self.table: I64 = np.zeros(TABLE, np.int64)
-        self.flows: I64 = np.zeros(flows_max * at.FLOW_WORDS, np.int64)
+        self.flows: I64 = _aligned(flows_max * at.FLOW_WORDS)
         self.tally: I64 = np.zeros(flows_max * at.TALLY_WORDS, np.int64)
         self.kept: I64 = np.empty(flows_max * PROBATION_KEPT * at.KEPT_WORDS, np.int64)
         self.live: I64 = np.empty(flows_max + BATCH_ROWS, np.int64)
@@ -35,7 +36,7 @@ class Flows:
         self._described: I64 = np.empty((flows_max + BATCH_ROWS) * 6, np.int64)
         control[at.C_SLOTS_MAX] = flows_max
         control[at.C_TABLE_MASK] = TABLE - 1
-        control[at.C_ROWS_LIMIT] = ROOM
+        control[at.C_ROWS_MASK] = ROOM - 1
         control[at.C_FLOW] = 1
         control[at.C_SEED] = secrets.randbits(62)
         control[at.C_LAST_KEY] = NOT_STARTED
@@ -54,22 +55,21 @@ class Flows:
         self.control[at.C_TABLE_MASK] = size - 1
 
     def make_room(self) -> bool:
-        """Move the held rows to the front, into more room where they need it; False: at the bound."""
+        """Double the ring of held rows; False: it has reached its bound."""
         c, words = self.control, at.ROW_WORDS
+        room = len(self.rows) // words
+        if room >= ROWS_MAX:
+            return False
+        rows: I64 = np.empty((2 * room, words), np.int64)
+        held = self.rows.reshape(-1, words)
         start, end = int(c[at.C_ROWS_START]), int(c[at.C_ROWS_END])
-        held, room = end - start, len(self.rows) // words
-        rows = self.rows
-        if held + ROOM > room:
-            if room >= ROWS_MAX:
-                return False
-            rows = np.empty(2 * room * words, np.int64)
-            c[at.C_ROWS_LIMIT] = 2 * room
-        elif start < held:
-            rows = np.empty_like(rows)
-        rows[: held * words] = self.rows[start * words : end * words]
-        self.rows = rows
-        c[at.C_ROWS_START], c[at.C_ROWS_END] = 0, held
-        c[at.C_DISORDER_ROW] -= start
+        while start < end:
+            old, new = start % room, start % (2 * room)
+            run = min(end - start, room - old)
+            rows[new : new + run] = held[old : old + run]
+            start += run
+        self.rows = rows.reshape(-1)
+        c[at.C_ROWS_MASK] = 2 * room - 1
         return True
 
     def take(self, account: str, site: str, sensor: str, clock_us: int, watermark_us: int) -> RtpBatch:
@@ -83,8 +83,6 @@ class Flows:
         self._gather(1, columns)
         c[at.C_FLUSHED] = watermark_us
         c[at.C_ROWS_NEW] = 0
-        if c[at.C_ROWS_LIMIT] - c[at.C_ROWS_END] < BATCH_ROWS + BATCH_ROWS // 8:
-            self.make_room()
         present = self._present[: 3 * c[at.C_PRESENT]].reshape(-1, 3)
         small_at, small = columns.small_at, columns.small
         if len(small_at) > 1:
@@ -117,12 +115,11 @@ class Flows:
     def _sort(self) -> None:
         """Put the held rows in order of key; equal keys stay in capture order."""
         c, words = self.control, at.ROW_WORDS
-        start, end = int(c[at.C_ROWS_START]), int(c[at.C_ROWS_END])
-        held = self.rows[start * words : end * words].reshape(-1, words)
-        held[:] = held[np.argsort(held[:, at.ROW_KEY], kind="stable")]
+        held = np.arange(c[at.C_ROWS_START], c[at.C_ROWS_END]) & c[at.C_ROWS_MASK]
+        rows = self.rows.reshape(-1, words)
+        rows[held] = rows[held[np.argsort(rows[held, at.ROW_KEY], kind="stable")]]
         tally = self.tally[: c[at.C_SLOTS] * at.TALLY_WORDS].reshape(-1, at.TALLY_WORDS)
-        tally[:, at.T_KEY] = 0
-        tally[:, at.T_AT] = 0
+        tally[:] = 0
         c[at.C_DISORDER] = 0
 
     def _describe(self, present: I64, ip_id: NDArray[np.uint16]) -> FlowRows:
@@ -131,7 +128,7 @@ class Flows:
         slot, place, meta = described[:, 0], described[:, 1], described[:, 2]
         words = self.flows.reshape(-1, at.FLOW_WORDS)[slot]
         info, ports = words[:, at.F_INFO], words[:, at.F_PORTS]
-        address = words[:, at.F_ADDRESS : at.F_ADDRESS + 4].astype("<i8").view(np.uint8).reshape(-1, 32)
+        address = np.ascontiguousarray(words[:, _ADDRESS], "<i8").view(np.uint8).reshape(-1, 32)
         ipv6 = (info & at.FLAG_IPV6) != 0
         src, dst = address[:, :16].copy(), address[:, 16:].copy()
         src[~ipv6] = dst[~ipv6] = 0
@@ -143,7 +140,7 @@ class Flows:
         first_id, last_id = np.zeros(len(slot), np.uint16), np.zeros(len(slot), np.uint16)
         first_id[heard], last_id[heard] = ip_id[first[heard]], ip_id[last[heard] - 1]
         return FlowRows(
-            flow=(info >> 8).astype(np.uint32),
+            flow=(info >> at.NUMBER_SHIFT).astype(np.uint32),
             kind=np.where(info & at.FLAG_UDPTL, FlowKind.UDPTL, FlowKind.RTP).astype(np.uint8),
             family=np.where(ipv6, 6, 4).astype(np.uint8),
             src_ip=src,
@@ -157,6 +154,16 @@ class Flows:
             first_ip_id=first_id,
             last_ip_id=last_id,
         )
+
+
+_ADDRESS = [at.F_ADDRESS, at.F_ADDRESS_2, at.F_ADDRESS_2 + 1, at.F_ADDRESS_2 + 2]
+
+
+def _aligned(words: int) -> I64:
+    """Zeros that begin at a cache line, as memory that is given when it is first touched."""
+    room = np.zeros(words + CACHE_LINE // 8, np.int64)
+    skip = -room.__array_interface__["data"][0] % CACHE_LINE // 8
+    return room[skip : skip + words]
 
 
 class _Columns:

@@ -17,16 +17,20 @@ from capture.layout import (
     C_LIVE,
     C_PRESENT,
     C_ROWS_END,
+    C_ROWS_MASK,
     C_ROWS_START,
     C_SCANNED,
     C_SENT,
     C_SMALL,
     C_WATERMARK,
+    F_COPIES,
     F_DESCRIBED,
     F_FIRST_META,
-    F_META,
+    F_INFO,
     F_SENT_META,
     FLOW_WORDS,
+    META_SHIFT,
+    NUMBER_SHIFT,
     ROW_ARRIVAL,
     ROW_HEAD,
     ROW_KEY,
@@ -37,9 +41,7 @@ from capture.layout import (
     STOP_DISORDER,
     STOP_DONE,
     T_AT,
-    T_COPIES,
     T_KEY,
-    T_NUMBER,
     TALLY_WORDS,
 )
 from kernels import compiled
@@ -82,7 +84,7 @@ def gather(
     STOP_DISORDER, with nothing changed but the tally's counts, where the rows have to be sorted by key
     first. Step 1 leaves the later rows held.
     """
-    start, end, watermark = c[C_ROWS_START], c[C_ROWS_END], c[C_WATERMARK]
+    start, end, mask, watermark = c[C_ROWS_START], c[C_ROWS_END], c[C_ROWS_MASK], c[C_WATERMARK]
     if step == COUNT:
         # -- count the rows of each flow, up to where nothing can be due any more
         reach = watermark + c[C_DISORDER]
@@ -92,7 +94,7 @@ def gather(
         ordered = 1
         r = start
         while r < end:
-            at = r * ROW_WORDS
+            at = (r & mask) * ROW_WORDS
             key = rows[U(at + ROW_KEY)]
             if key > watermark:
                 if first_kept == end:
@@ -121,20 +123,21 @@ def gather(
             word = live[U(entry)]
             slot = word & ((1 << SLOT_BITS) - 1)
             t = slot * TALLY_WORDS
+            base = slot * FLOW_WORDS
             number = word >> SLOT_BITS
-            if tally[U(t + T_NUMBER)] != number:
+            info = flows[U(base + F_INFO)]
+            if (info >> NUMBER_SHIFT) & LOW_32 != number:
                 continue  # forgotten
             live[U(kept)] = word
             kept += 1
             count = tally[U(t + T_AT)]
-            copies = tally[U(t + T_COPIES)]
+            copies = flows[U(base + F_COPIES)]
             if count == 0 and copies == 0:
                 continue
             tally[U(t + T_AT)] = begin
-            tally[U(t + T_COPIES)] = 0
+            flows[U(base + F_COPIES)] = 0
             begin += count
-            base = slot * FLOW_WORDS
-            meta = flows[U(base + F_META)] & LOW_32
+            meta = (info & LOW_32) >> META_SHIFT
             known = flows[U(base + F_SENT_META)]
             if known < 0:
                 described[U(described_count * 3)] = slot
@@ -165,7 +168,7 @@ def gather(
     # -- move the rows to their flows' places
     smalls = 0
     for r in range(start, c[C_SCANNED]):
-        at = r * ROW_WORDS
+        at = (r & mask) * ROW_WORDS
         if rows[U(at + ROW_KEY)] > watermark:
             continue
         word = rows[U(at + ROW_SLOT)]
@@ -189,11 +192,11 @@ def gather(
     into = c[C_SCANNED]
     for back in range(c[C_SCANNED] - c[C_FIRST_KEPT]):
         r = c[C_SCANNED] - 1 - back
-        if rows[U(r * ROW_WORDS + ROW_KEY)] > watermark:
+        if rows[U((r & mask) * ROW_WORDS + ROW_KEY)] > watermark:
             into -= 1
             if into != r:
                 for w in range(ROW_WORDS):
-                    rows[U(into * ROW_WORDS + w)] = rows[U(r * ROW_WORDS + w)]
+                    rows[U((into & mask) * ROW_WORDS + w)] = rows[U((r & mask) * ROW_WORDS + w)]
     c[C_ROWS_START] = into
     if c[C_FIRST_KEPT] <= c[C_DISORDER_ROW] < c[C_SCANNED]:
         c[C_DISORDER_ROW] = c[C_SCANNED] - 1  # it may have moved up

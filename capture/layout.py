@@ -13,9 +13,9 @@ C_CLOCK = 4           # running maximum of packet time, µs (never goes back)
 C_HEAD = 5            # running maximum since the last clock step, µs
 C_FLUSHED = 6         # watermark of the last flush, µs
 C_FLUSH_AT = 7        # C_CLOCK at the last flush, µs
-C_ROWS_START = 8      # first held row
+C_ROWS_START = 8      # first held row; rows are numbered on and on, and lie in a ring
 C_ROWS_END = 9        # past the last held row
-C_ROWS_LIMIT = 10     # rows that fit
+C_ROWS_MASK = 10      # rows in the ring, less one
 C_ROWS_NEW = 11       # rows since the last flush
 C_DISORDER = 12       # largest lag of a held row's key behind the key before it, µs
 C_DISORDER_ROW = 13   # row at which the last one of these lies
@@ -60,32 +60,33 @@ ROW_SLOT = 3          # slot << 32 | length << 16 | IPv4 id
 ROW_SMALL = 4         # payload of up to 8 bytes, little-endian
 ROW_WORDS = 5
 
-# -- flows: one slot each -------------------------------------------------------------------------------
-F_ADDRESS = 0         # 4 words: IPv4 src + dst in the first; IPv6 src, dst; bytes in wire order
-F_PORTS = 4           # src port << 48 | dst port << 32 | SSRC
-F_INFO = 5            # flow number << 8 | flags
-F_LAST = 6            # key of the last packet, µs
-F_META = 7            # last sequence << 32 | (vlan + 1) << 16 | ttl << 8 | dscp
-F_RECENT = 8          # 8 x 2 words: the packet last heard with sequence & 7
-F_FIRST_META = 24     # low half of F_META at the first packet
-F_SENT_META = 25      # as last described, -1 never
-F_DESCRIBED = 26      # watermark at the last description, µs
-F_KEPT = 27           # packets kept in probation
-F_TIMESTAMP = 28      # of the last packet in probation
-F_TAG = 29            # its tag in the hash table
-FLOW_WORDS = 32
+# -- flows: one slot each; what every packet touches is one cache line -----------------------------------
+F_ADDRESS = 0         # IPv4 src + dst, or first half of the IPv6 src; bytes in wire order
+F_PORTS = 1           # src port << 48 | dst port << 32 | SSRC
+F_INFO = 2            # flow number << 32 | meta << 3 | flags; meta: (vlan + 1) << 16 | ttl << 8 | dscp
+F_LAST = 3            # key of the last packet, µs
+F_RECENT = 4          # 4 words: the packet last heard with sequence & 3
+F_ADDRESS_2 = 8       # 3 words: the rest of IPv6 src, dst
+F_FIRST_META = 11     # meta of the first packet
+F_SENT_META = 12      # as last described, -1 never
+F_DESCRIBED = 13      # clock at the last description, µs
+F_KEPT = 14           # packets kept in probation
+F_PROBATION = 15      # sequence << 32 | timestamp of the last one
+F_TAG = 16            # its tag in the hash table
+F_COPIES = 17         # mirrored copies dropped since the last gather
+FLOW_WORDS = 24
 
 FLAG_PASSED = 1
 FLAG_IPV6 = 2
 FLAG_UDPTL = 4
 FLAG_KIND = 6         # what belongs to the key
+META_SHIFT = 3
+NUMBER_SHIFT = 32
 
-# -- tally: what the gather needs of each slot, close together --------------------------------------------
-T_NUMBER = 0          # flow number, 0: not a flow that is sent
-T_KEY = 1             # key of the last row gathered
-T_AT = 2              # rows to gather, then where the next one goes
-T_COPIES = 3          # mirrored copies dropped since the last gather
-TALLY_WORDS = 4
+# -- tally: what the gather needs of each slot for every row --------------------------------------------
+T_KEY = 0             # key of the last row gathered
+T_AT = 1              # rows to gather, then where the next one goes
+TALLY_WORDS = 2
 
 SLOT_BITS = 24        # live list: flow number << SLOT_BITS | slot
 
@@ -112,6 +113,7 @@ NOTE_WORDS = 10
 NOTE_SIP = 1          # looks like SIP
 NOTE_SIP_PORT = 2     # does not, but is on a SIP port
 NOTE_RTCP = 3
+NOTE_OFFER = 4        # looks like SIP, and speaks of udptl
 
 # -- hints: receivers of UDPTL from SDP -----------------------------------------------------------------
 H_ADDRESS = 0         # 2 words, as in flows

@@ -10,10 +10,10 @@ from capture.block import Block
 from capture.bounds import SORT_BUFFER_US
 from capture.counters import DISCARDS, PACKETS, zeros
 from capture.datagram import Datagram
-from capture.dissect import Dissector, Note
+from capture.dissect import Dissector
 from capture.order import Clock, Run
 from capture.settings import CaptureSettings
-from capture.sip_text import Payload, classify
+from capture.sip_text import Payload, classify, looks_like_sip
 from capture.slow import SlowPath
 from capture.synthetic import frame_of
 from capture.udptl import udptl_receivers
@@ -96,8 +96,8 @@ class Sensor:
     def _dissect(self, block: Block, *, inner: bool = False) -> Iterator[Batch]:
         dissector = self._dissector
         for stop, done in dissector.walk(block, inner):
-            for note in dissector.notes(block):
-                self._heed(note)
+            if notes := dissector.notes():
+                self._heed(notes, block)
             if stop == at.STOP_FLUSH:
                 yield from self.flush()
             elif stop == at.STOP_SLOW:
@@ -123,39 +123,65 @@ class Sensor:
             yield from self._dissect(frame_of(datagram), inner=True)
             return
         time_us = _us(datagram.time_ns)
-        key = max(time_us, self._dissector.clock_us - SORT_BUFFER_US)
+        self._offered(datagram.payload)
         self._hear_sip(
-            Note(
-                at.NOTE_SIP, time_us, key, datagram.src_ip, datagram.src_port, datagram.dst_ip, datagram.dst_port,
-                datagram.dscp, datagram.ttl, datagram.vlan, datagram.payload, datagram.snapped,
+            max(time_us, self._dissector.clock_us - SORT_BUFFER_US),
+            SipPacket(
+                time_us, datagram.src_ip, datagram.src_port, datagram.dst_ip, datagram.dst_port,
+                datagram.transport, datagram.dscp, datagram.ttl, datagram.vlan, self._masked(datagram.payload),
             ),
-            datagram.payload,
-            datagram.transport,
         )  # fmt: skip
 
-    def _heed(self, note: Note) -> None:
-        if note.kind == at.NOTE_RTCP:
-            packet = RtcpPacket(
-                note.time_us, note.src_ip, note.src_port, note.dst_ip, note.dst_port, note.payload
-            )
-            self._rtcp.add(note.key_us, packet)
-            return
-        kind, message = classify(note.payload, snapped=note.snapped)
-        if kind is Payload.SIP:
-            self._hear_sip(note, message, "udp")
-        else:
-            self._counts["sip_keepalives" if kind is Payload.KEEPALIVE else "not_sip"] += 1
+    def _heed(self, notes: list[list[int]], block: Block) -> None:
+        """Take the datagrams that the kernel noted."""
+        buffer = memoryview(block.buffer)
+        for kind, at_payload, captured, wire, ip, ipv6, meta, ports, time_us, key in notes:
+            payload = bytes(buffer[at_payload : at_payload + captured])
+            if ipv6:
+                src_ip, dst_ip = bytes(buffer[ip + 8 : ip + 24]), bytes(buffer[ip + 24 : ip + 40])
+            else:
+                src_ip, dst_ip = bytes(buffer[ip + 12 : ip + 16]), bytes(buffer[ip + 16 : ip + 20])
+            if kind == at.NOTE_RTCP:
+                packet = RtcpPacket(time_us, src_ip, ports >> 16, dst_ip, ports & 0xFFFF, payload)
+                self._rtcp.add(key, packet)
+                continue
+            message = self._message(kind, payload, captured < wire)
+            if message is None:
+                continue
+            self._hear_sip(
+                key,
+                SipPacket(
+                    time_us, src_ip, ports >> 16, dst_ip, ports & 0xFFFF, "udp",
+                    meta & 0xFF, meta >> 8 & 0xFF, (meta >> 16) - 1, self._masked(message),
+                ),
+            )  # fmt: skip
 
-    def _hear_sip(self, note: Note, message: bytes, transport: str) -> None:
-        self._counts["sip"] += 1
+    def _message(self, kind: int, payload: bytes, snapped: bool) -> bytes | None:
+        """The SIP message of a datagram, None (counted) where it is none."""
+        if kind == at.NOTE_SIP_PORT:
+            found, message = classify(payload, snapped=snapped)
+            if found is Payload.SIP:
+                self._offered(message)
+                return message
+            self._counts["sip_keepalives" if found is Payload.KEEPALIVE else "not_sip"] += 1
+            return None
+        if not looks_like_sip(payload, snapped=snapped):
+            self._counts["not_sip"] += 1
+            return None
+        if kind == at.NOTE_OFFER:
+            self._offered(payload)
+        return payload
+
+    def _masked(self, message: bytes) -> bytes:
+        return message if self._keep_secrets else mask_secrets(message)
+
+    def _offered(self, message: bytes) -> None:
         for ip, port in udptl_receivers(message):
             self._dissector.hint_udptl(ip, port)
-        raw = message if self._keep_secrets else mask_secrets(message)
-        packet = SipPacket(
-            note.time_us, note.src_ip, note.src_port, note.dst_ip, note.dst_port, transport,
-            note.dscp, note.ttl, note.vlan, raw,
-        )  # fmt: skip
-        self._sip.add(note.key_us, packet)
+
+    def _hear_sip(self, key: int, packet: SipPacket) -> None:
+        self._counts["sip"] += 1
+        self._sip.add(key, packet)
 
     def _send(self, clock_us: int, watermark_us: int) -> list[Batch]:
         account, site, name = self.account, self.site, self.name
