@@ -11,7 +11,7 @@ from streams.dialogs.call import CAPTURE_END, Call
 from streams.records import flags
 from streams.records.fold import HeardStream, StreamSums, sums_until
 from streams.records.outcome import BROKEN_OFF, Ending, ending, start_not_seen
-from streams.records.sides import Side, counted, line_up, one_way, side_figures, talk_span
+from streams.records.sides import Side, counted, dead_air_inside, line_up, one_way, side_figures, talk_span
 from streams.records.stream_record import StreamView, address, stream_record
 from streams.records.timers import RTP_TIMEOUT, known_us, media_timeout
 from streams.settings import RecordSettings
@@ -89,6 +89,8 @@ def call_record(
     talk = talk_span(call, end.end_us, views)
     a, b = (side_figures(counted(lines[side], call), talk, holds, call, heard) for side in "ab")
     after_last = {side.last_stream: side.lost_after_last for side in (a, b)}
+    for view in views:
+        view.dead_us = dead_air_inside(view, holds)
     streams = [stream_record(view, after_last.get(view.heard.stream)) for view in views]
     encrypted = any(view.info.encrypted for view in views) if views else call.encrypted_offer
     silent = one_way(a, b)

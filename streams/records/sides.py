@@ -68,11 +68,24 @@ def counted(streams: Sequence[StreamView], call: Call) -> list[StreamView]:
 
 
 def talk_span(call: Call, end_us: int, views: Iterable[StreamView]) -> Span | None:
-    """From the answer to the end, or to the fax that took the voice's place; None where never answered."""
+    """From the answer to the end, or to the fax that took the voice's place; None where never answered.
+
+    A fax that was negotiated and not heard began after the last voice.
+    """
     if call.answer_us is None:
         return None
     fax = [view.first for view in views if view.udptl]
+    if call.t38_offered and not fax:
+        fax = [max((view.last for view in views if view.audio), default=end_us)]
     return call.answer_us, max(call.answer_us, min([end_us, *fax]))
+
+
+def dead_air_inside(view: StreamView, holds: Sequence[Span]) -> int:
+    """Dead air between a stream's first and last packet."""
+    if not view.audio or not view.heard.gaps:
+        return 0
+    span = view.first, view.last
+    return dead_air(span, audible(view, span), holds)
 
 
 def side_figures(

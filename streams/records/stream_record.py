@@ -82,6 +82,7 @@ class StreamView:
         "clock_rate",
         "codec",
         "copies",
+        "dead_us",
         "dtx",
         "early",
         "expected",
@@ -108,6 +109,7 @@ class StreamView:
     def __init__(self, heard: HeardStream, info: StreamInfo, sums: list[int], call: Call | None) -> None:
         self.heard, self.info, self.sums = heard, info, sums
         self.first, self.last, self.packets, self.expected, self.copies, self.restarts, dtx = _VIEW(sums)
+        self.dead_us = 0  # nothing heard where something had to come, between first and last packet
         self.udptl = info.kind == FlowKind.UDPTL
         self.audio = not self.udptl and info.media in ("audio", "")
         self.dtx = dtx > 0
@@ -131,7 +133,10 @@ def _early(call: Call, last_us: int) -> bool:
 
 
 def stream_record(view: StreamView, after_last: int | None = None) -> StreamRecord:
-    """The record of a stream; `after_last` are the packets lost after its last one."""
+    """The record of a stream; `after_last` are the packets lost after its last one.
+
+    Its MOS counts dead air between its first and last packet as 1.0; VoIPmonitor's scores do not.
+    """
     info, sums, packets, expected = view.info, view.sums, view.packets, view.expected
     quality = codec_quality(view.codec)
     duplicates, copies, reordered, restarts, jitter_sum, updates, jitter_max, delta_max = _COUNTS(sums)
@@ -143,6 +148,10 @@ def stream_record(view: StreamView, after_last: int | None = None) -> StreamReco
     mos_min, f1_min, f2_min, adaptive_min = [
         decimals(worst) if worst < UNKNOWN else None for worst in sums[_WORST]
     ]
+    if view.dead_us and mos is not None:
+        dead = view.dead_us
+        mos = decimals((sums[W.MOS] + dead * MOS_UNIT) // (sums[F.WEIGHT] + dead))
+        mos_min = 1.0
     return StreamRecord(
         stream_id=f"{info.stream:016x}",
         cdr_id=info.cdr_id or None,

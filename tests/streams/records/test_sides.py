@@ -116,8 +116,10 @@ def test_hold_is_no_dead_air() -> None:
 def test_dead_air_in_the_middle_is_counted_once() -> None:
     found = record(answered(), Stream("a", 0, 40, gaps=[(10, 20, False)]), Stream("b", 0, 40, number=2))
     assert found.dead_air_a == 10.0
-    assert found.mos_a == pytest.approx((30 * 4.41 + 10 * 1.0) / 40)
+    assert found.mos_a == pytest.approx((30 * 4.41 + 10 * 1.0) / 40, abs=1e-4)
     assert found.lost_after_last_a is None
+    stream = found.streams[0]
+    assert (stream.mos, stream.mos_min, stream.mos_f1) == (found.mos_a, 1.0, 4.41)
 
 
 def test_dead_air_between_streams() -> None:
@@ -150,6 +152,11 @@ def test_a_fax_ends_the_voice() -> None:
     assert (found.dead_air_a, found.dead_air_b, found.mos_a) == (0.0, 0.0, 4.41)
     assert found.streams[-1].codec == "T38"
     assert found.codec_a == "PCMA"
+
+
+def test_a_fax_that_was_not_heard_ends_the_voice_too() -> None:
+    found = record(answered(t38_offered=True), Stream("a", 0, 12), Stream("b", 0, 11, number=2))
+    assert (found.dead_air_a, found.dead_air_b, found.lost_after_last_a) == (0.0, 0.0, None)
 
 
 def test_a_codec_without_impairment_has_no_score() -> None:
