@@ -38,6 +38,9 @@ _SECOND: Final = 1_000_000
 EARLY_TIMER: Final = 0  # kinds of timers, in the order of firing at one time
 CALL_TIMER: Final = 1
 
+_SLACK: Final = 4096
+"""Stale timers that are not worth clearing away."""
+
 CallKey = tuple[str, str]
 """Call-ID, From tag of the initial INVITE."""
 
@@ -68,6 +71,8 @@ class Site:
         self.early: dict[CallKey, Early] = {}
         self.timers: list[tuple[int, int, str, str]] = []
         self.unanswered: list[tuple[int, str]] = []
+        self.changed = register.changed
+        self.messages_max = settings.sip_messages_max
         self.copy_us = settings.copy_ms * 1000
         self.closed_us = settings.closed_s * _SECOND
         # what has been saved of it
@@ -115,9 +120,8 @@ class Site:
         ended = clock >= END_OF_CAPTURE
         ready = len(self.queue) if ended else bisect_left(self.queue, (clock,))
         if ready:
-            timers = self.timers
             for time_us, sensor, _, packet in self.queue[:ready]:
-                while timers and timers[0][0] < time_us:
+                while self.timers and self.timers[0][0] < time_us:
                     self._fire()
                 if time_us < self.now_us:
                     self.register.counters["late"] += 1
@@ -173,7 +177,7 @@ class Site:
         invite = message.method == "INVITE"
         heard.hop = find_hop(state, packet, request and invite and not message.to_tag)
         news = heard.news = classify(state, heard, self.copy_us)
-        self.register.changed[call.cdr_id] = call
+        self.changed[call.cdr_id] = call
         state.forgotten = False
         if news >= COPY:
             return
@@ -206,7 +210,7 @@ class Site:
             else:
                 call.responses_seen = True
                 responses.on_response(self, state, heard)
-        if call.messages > self.settings.sip_messages_max and call.ended_us is None:
+        if call.messages > self.messages_max and call.ended_us is None:
             self.end(state, call.last_us, TOO_MANY_MESSAGES)
         self.schedule(state)
 
@@ -356,6 +360,27 @@ class Site:
         if due < state.queued_us or not state.queued_us:
             state.queued_us = due
             heapq.heappush(self.timers, (due, CALL_TIMER, call.cdr_id, ""))
+            if len(self.timers) > 4 * (len(self.by_key) + len(self.early)) + _SLACK:
+                self._drop_stale()
+
+    def _drop_stale(self) -> None:
+        """Timers that were brought forward, and answered calls, leave entries behind: not for ever."""
+        states = self.register.states
+        self.timers = [
+            timer
+            for timer in self.timers
+            if timer[1] == EARLY_TIMER
+            or (
+                (state := states.get(timer[2])) is not None and state.queued_us == timer[0] and not state.gone
+            )
+        ]
+        heapq.heapify(self.timers)
+        self.unanswered = [
+            entry
+            for entry in self.unanswered
+            if (state := states.get(entry[1])) is not None and not state.gone and not state.established
+        ]
+        heapq.heapify(self.unanswered)
 
     def _fire(self) -> None:
         """Fire the first timer."""

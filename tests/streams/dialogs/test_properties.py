@@ -1,5 +1,6 @@
 """The same packets give the same calls, however they are cut, interleaved, saved and restored (rule 3)."""
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -12,13 +13,14 @@ from streams.dialogs.reducer import Dialogs
 from streams.settings import CallSettings
 from tests.streams.builder import ACCOUNT, A, B, CallBuilder, P, describe, us
 
-BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+BOUNDED = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 PATHS = [(A, B), (A, P), (P, B)]
 WAITS = [0.0, 0.003, 0.009, 0.02, 0.5, 1.99, 3.0, 16.0, 61.0, 400.0]
 VERBS = [
-    "invite invite invite-again re-invite hold trying ringing early ok ok ok-two ack ack-failure bye bye bye-b",
-    "bye-ok bye-ok-b cancel busy busy challenge redirect terminated info refer update options again again",
+    "invite invite invite-again re-invite hold trying ringing early ok ok ok-two ack ack-failure bye bye",
+    "bye-b bye-ok bye-ok-b cancel busy busy challenge redirect terminated info refer update options again",
+    "again",
 ]
 
 
@@ -139,7 +141,7 @@ def cut(draw: st.DrawFn, heard: Heard, site: str = "hq") -> list[SipBatch]:
         mine = [packet for by, packet in heard if by == sensor]
         cuts = sorted({0, len(mine), *draw(st.lists(st.integers(0, len(mine)), max_size=6))})
         queue = [SipBatch(ACCOUNT, site, sensor, us(-1), [])]
-        for first, last in zip(cuts, cuts[1:], strict=False):
+        for first, last in pairwise(cuts):
             queue.append(SipBatch(ACCOUNT, site, sensor, mine[last - 1].time_us, mine[first:last]))
         queue.append(SipBatch(ACCOUNT, site, sensor, us(5000), []))
         queues.append(queue)
