@@ -29,6 +29,20 @@ def schema_text(topic: str) -> str:
     return schema_path(topic).read_text(encoding="utf-8")
 
 
+def plain_schema(topic: str) -> dict[str, Any]:
+    """The topic's schema without docs and logical types: our records hold times as µs."""
+    schema: dict[str, Any] = _plain(json.loads(schema_text(topic)))
+    return schema
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, dict):
+        if set(node) == {"type", "logicalType"}:
+            return node["type"]
+        return {name: _plain(value) for name, value in node.items() if name != "doc"}
+    return [_plain(item) for item in node] if isinstance(node, list) else node
+
+
 @cache
 def ids() -> dict[str, int]:
     """The schema id each topic is written with."""

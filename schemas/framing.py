@@ -1,18 +1,21 @@
 """Events as bytes: a zero byte, the schema's id in four bytes, big-endian, and the Avro body.
 
 Framing is the Confluent wire format; ids come from `schemas/avro/ids.json`. A value written with an older,
-released schema of its topic is read into today's record. Avro itself and the codecs are loaded when the
-first value passes, not before.
+released schema of its topic is read into today's record (by fastavro; what is current by code made from the
+schema, schemas/codecs/compiled.py). The codecs are loaded when the first value passes, not before.
 """
 
-import json
+import struct
 from collections.abc import Callable
 from functools import cache
 from io import BytesIO
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from schemas.bounds import VALUE_BYTES
-from schemas.files import ids, released, schema_text
+from schemas.files import Released, ids, plain_schema, released
+
+if TYPE_CHECKING:
+    from schemas.codecs.compiled import Compiled
 
 _HEAD_BYTES: Final = 5
 _REASON_CHARACTERS: Final = 200
@@ -32,49 +35,42 @@ class EncodeError(ValueError):
 
 class _Writer(NamedTuple):
     head: bytes
-    schema: Any
-    to_datum: Callable[[Any], Any]
-    write: Callable[..., None]
+    to_data: Callable[[Any], Any]
+    write: Callable[[Callable[[bytes], None], Any], None]
 
 
 class _Reader(NamedTuple):
     topic: str
-    written: Any
-    wanted: Any  # None where it is as written
-    from_datum: Callable[[Any], Any]
-    read: Callable[..., Any]
+    read: Callable[[bytes, int], tuple[Any, int]]
+    from_data: Callable[[Any], Any]
 
 
 def encode(topic: str, value: Any) -> bytes:
     """The value as its topic's bytes; EncodeError where it does not fit the topic's schema."""
     writer = _writer(topic)
-    out = BytesIO()
-    out.write(writer.head)
+    pieces = [writer.head]
     try:
-        writer.write(out, writer.schema, writer.to_datum(value))
-    except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+        writer.write(pieces.append, writer.to_data(value))
+        data = b"".join(pieces)
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError, struct.error) as error:
         raise EncodeError(
             f"{topic}: {type(value).__name__} does not fit the schema: {_line(error)}"
         ) from error
-    if out.tell() > VALUE_BYTES:
-        raise EncodeError(f"{topic}: {out.tell()} bytes, more than {VALUE_BYTES}")
-    return out.getvalue()
+    if len(data) > VALUE_BYTES:
+        raise EncodeError(f"{topic}: {len(data)} bytes, more than {VALUE_BYTES}")
+    return data
 
 
 def decode(data: bytes) -> Any:
     """The value of framed bytes, as its topic's record; FramingError (DecodeError) where it is none."""
     reader = _reader(schema_id(data))
-    body = BytesIO(data)
-    body.seek(_HEAD_BYTES)
     try:
-        datum = reader.read(
-            body, reader.written, reader.wanted, return_record_name=True, return_record_name_override=True
-        )
-        value = reader.from_datum(datum)
-    except Exception as error:  # whatever fastavro, numpy and lz4 make of hostile bytes, the bytes are bad
+        read, end = reader.read(data, _HEAD_BYTES)
+        value = reader.from_data(read)
+    except Exception as error:  # whatever Avro, numpy and lz4 make of hostile bytes, the bytes are bad
         raise DecodeError(f"{reader.topic}: {len(data)} bytes cannot be decoded: {_line(error)}") from error
-    if body.tell() != len(data):
-        raise DecodeError(f"{reader.topic}: {len(data) - body.tell()} of {len(data)} bytes are too many")
+    if end != len(data):
+        raise DecodeError(f"{reader.topic}: {len(data) - end} of {len(data)} bytes are too many")
     return value
 
 
@@ -96,47 +92,56 @@ def topic_of(data: bytes) -> str:
 
 @cache
 def _writer(topic: str) -> _Writer:
-    from fastavro import schemaless_writer
-
     from schemas.codecs import codec
 
     number = ids().get(topic)
     if number is None:
         raise EncodeError(f"no schema for topic {topic!r}")
     head = b"\0" + number.to_bytes(4, "big")
-    return _Writer(head, _hot_schema(topic), codec(topic).to_datum, schemaless_writer)
+    return _Writer(head, codec(topic).to_data, _compiled(topic).write)
 
 
 @cache
 def _reader(number: int) -> _Reader:
-    from fastavro import parse_schema, schemaless_reader
-
     from schemas.codecs import codec
 
     topic = next((name for name, known in ids().items() if known == number), None)
     if topic is not None:
-        return _Reader(topic, _hot_schema(topic), None, codec(topic).from_datum, schemaless_reader)
+        return _Reader(topic, _compiled(topic).read, codec(topic).from_data)
     older = released().get(number)
     if older is None:
         raise FramingError(f"no schema has the id {number}")
-    written = parse_schema(older.schema)
-    return _Reader(
-        older.topic, written, _hot_schema(older.topic), codec(older.topic).from_datum, schemaless_reader
-    )
+    return _Reader(older.topic, _older(older), codec(older.topic).from_data)
 
 
 @cache
-def _hot_schema(topic: str) -> Any:
-    """The topic's schema for fastavro, without logical types: our records hold times as µs."""
-    from fastavro import parse_schema
+def _compiled(topic: str) -> "Compiled":
+    from schemas.codecs import codec
+    from schemas.codecs.compiled import compiled
 
-    return parse_schema(_plain(json.loads(schema_text(topic))))
+    return compiled(plain_schema(topic), codec(topic).classes)
 
 
-def _plain(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {name: _plain(value) for name, value in node.items() if name not in {"logicalType", "doc"}}
-    return [_plain(item) for item in node] if isinstance(node, list) else node
+def _older(release: Released) -> Callable[[bytes, int], tuple[Any, int]]:
+    """How to read what was written with a released version into today's schema."""
+    from fastavro import parse_schema, schemaless_reader
+
+    from schemas.codecs import codec
+    from schemas.codecs.generic import from_data, with_names_resolved
+
+    written, wanted = parse_schema(release.schema), parse_schema(plain_schema(release.topic))
+    schema = with_names_resolved(plain_schema(release.topic))
+    classes = codec(release.topic).classes
+
+    def read(data: bytes, at: int) -> tuple[Any, int]:
+        body = BytesIO(data)
+        body.seek(at)
+        found = schemaless_reader(
+            body, written, wanted, return_record_name=True, return_record_name_override=True
+        )
+        return from_data(found, schema, classes), body.tell()
+
+    return read
 
 
 def _line(error: Exception) -> str:

@@ -1,44 +1,65 @@
-"""Events as Avro data (dictionaries, column bytes) and back, one codec a topic."""
+"""Events as Avro data and back: the class of each record in a topic's schema, and the columns it packs."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from msgspec import Struct
-
 from schemas.capture_health import CaptureHealth
-from schemas.cdr import CallRecord, StreamRecord
+from schemas.cdr import CallRecord, DtmfEvent, HoldInterval, RelatedCall, RtcpFigures, SipEvent, StreamRecord
 from schemas.cdr_rejected import RejectedCall
-from schemas.channels import ChannelBatch, ChannelDecision
-from schemas.codecs import media_windows, records, rtp_packets
+from schemas.channels import ChannelBatch, ChannelDecision, ChannelEvent
+from schemas.codecs import media_windows, rtp_packets
 from schemas.dead_letters import DeadLetter
-from schemas.pcap_index import PcapSegment
+from schemas.media_endpoints import (
+    CallAnswered,
+    CallEnded,
+    EndpointBatch,
+    EndpointClosed,
+    EndpointOpened,
+    Payload,
+)
+from schemas.media_windows import Digit, Gap, RtcpSummary, StreamInfo
+from schemas.pcap_index import PcapFlow, PcapSegment
+from schemas.rtcp_packets import RtcpBatch, RtcpPacket
+from schemas.sip_messages import SipBatch, SipPacket
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 class Codec(NamedTuple):
-    """How a topic's record becomes Avro data, and is made of it again (which uses the data up)."""
+    """How a topic's event meets its schema.
 
-    to_datum: Callable[[Any], dict[str, Any]]
-    from_datum: Callable[[dict[str, Any]], Any]
+    `classes` names the class of each record in the schema (those not named are dictionaries); `to_data` and
+    `from_data` pack and unpack what is columns.
+    """
+
+    classes: Mapping[str, type]
+    to_data: Callable[[Any], Any] = _itself
+    from_data: Callable[[Any], Any] = _itself
 
 
-_RECORDS: Final[Mapping[str, type[Struct]]] = {
-    "rtp.unmatched": StreamRecord,
-    "channels": ChannelBatch,
-    "channel.decisions": ChannelDecision,
-    "cdr": CallRecord,
-    "cdr.rejected": RejectedCall,
-    "pcap.index": PcapSegment,
-    "capture.health": CaptureHealth,
-    "dead.letters": DeadLetter,
-}
+def _codec(*classes: type) -> Codec:
+    return Codec({kind.__name__: kind for kind in classes})
+
+
+_WINDOWS: Final = _codec(StreamInfo, Payload, Gap, Digit, RtcpSummary)
+_ENDPOINTS: Final = _codec(EndpointBatch, EndpointOpened, EndpointClosed, CallAnswered, CallEnded, Payload)
 
 CODECS: Final[Mapping[str, Codec]] = {
-    "sip.messages": Codec(records.sip_to_datum, records.sip_from_datum),
-    "rtp.packets": Codec(rtp_packets.to_datum, rtp_packets.from_datum),
-    "rtcp.packets": Codec(records.rtcp_to_datum, records.rtcp_from_datum),
-    "media.endpoints": Codec(records.endpoints_to_datum, records.endpoints_from_datum),
-    "media.windows": Codec(media_windows.to_datum, media_windows.from_datum),
-    **{topic: Codec(records.whole, records.as_whole(kind)) for topic, kind in _RECORDS.items()},
+    "sip.messages": _codec(SipBatch, SipPacket),
+    "rtp.packets": Codec({}, rtp_packets.to_data, rtp_packets.from_data),
+    "rtcp.packets": _codec(RtcpBatch, RtcpPacket),
+    "media.endpoints": Codec({**_ENDPOINTS.classes, "Candidate": tuple}),
+    "media.windows": Codec(_WINDOWS.classes, media_windows.to_data, media_windows.from_data),
+    "rtp.unmatched": _codec(StreamRecord, RtcpFigures),
+    "channels": _codec(ChannelBatch, ChannelEvent),
+    "channel.decisions": _codec(ChannelDecision),
+    "cdr": _codec(CallRecord, RelatedCall, SipEvent, DtmfEvent, HoldInterval, StreamRecord, RtcpFigures),
+    "cdr.rejected": _codec(RejectedCall),
+    "pcap.index": _codec(PcapSegment, PcapFlow),
+    "capture.health": _codec(CaptureHealth),
+    "dead.letters": _codec(DeadLetter),
 }
 
 

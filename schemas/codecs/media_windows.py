@@ -14,13 +14,11 @@ this order, modulo 2^64, and then zigzag:
 from typing import Any, Final
 
 import numpy as np
-from msgspec.structs import asdict
 
 from schemas.bounds import BATCH_ROWS
 from schemas.codecs.errors import BadColumnsError
-from schemas.codecs.records import payloads, with_payloads
 from schemas.columns import Column, pack, pack_table, unpack, unpack_table, unzigzag, zigzag
-from schemas.media_windows import COLUMNS, Digit, Gap, RtcpSummary, StreamInfo, W, WindowBatch
+from schemas.media_windows import COLUMNS, W, WindowBatch
 
 _MINUS: Final = (
     (W.END, W.START),
@@ -34,44 +32,44 @@ _MINUS: Final = (
 )
 
 
-def to_datum(batch: WindowBatch) -> dict[str, Any]:
+def to_data(batch: WindowBatch) -> dict[str, Any]:
     """The batch as Avro data."""
     return {
         "account": batch.account,
         "site": batch.site,
         "source": batch.source,
         "clock_us": batch.clock_us,
-        "streams": [with_payloads(stream) for stream in batch.streams],
+        "streams": batch.streams,
         "columns": COLUMNS,
         "row_count": len(batch.rows),
         "row_stream": pack(batch.row_stream.view(np.uint64)),
         "rows": pack_table(_packed(batch.rows)),
-        "gaps": [asdict(gap) for gap in batch.gaps],
-        "digits": [asdict(digit) for digit in batch.digits],
-        "rtcp": [asdict(summary) for summary in batch.rtcp],
+        "gaps": batch.gaps,
+        "digits": batch.digits,
+        "rtcp": batch.rtcp,
         "ended": batch.ended,
     }
 
 
-def from_datum(datum: dict[str, Any]) -> WindowBatch:
+def from_data(data: dict[str, Any]) -> WindowBatch:
     """The batch of Avro data; BadColumnsError, ColumnError where sizes and columns do not agree."""
-    n = datum["row_count"]
+    n = data["row_count"]
     if not 0 <= n <= BATCH_ROWS:
         raise BadColumnsError(f"row_count is {n}, not 0 to {BATCH_ROWS}")
-    if not 0 < datum["columns"] <= COLUMNS:
-        raise BadColumnsError(f"rows have {datum['columns']} columns, not 1 to {COLUMNS}")
+    if not 0 < data["columns"] <= COLUMNS:
+        raise BadColumnsError(f"rows have {data['columns']} columns, not 1 to {COLUMNS}")
     return WindowBatch(
-        account=datum["account"],
-        site=datum["site"],
-        source=datum["source"],
-        clock_us=datum["clock_us"],
-        streams=[_stream(stream) for stream in datum["streams"]],
-        row_stream=unpack(datum["row_stream"], n, np.int64),
-        rows=_unpacked(_all_columns(unpack_table(datum["rows"], n, datum["columns"], np.uint64))),
-        gaps=[Gap(**gap) for gap in datum["gaps"]],
-        digits=[Digit(**digit) for digit in datum["digits"]],
-        rtcp=[RtcpSummary(**summary) for summary in datum["rtcp"]],
-        ended=datum["ended"],
+        account=data["account"],
+        site=data["site"],
+        source=data["source"],
+        clock_us=data["clock_us"],
+        streams=data["streams"],
+        row_stream=unpack(data["row_stream"], n, np.int64),
+        rows=_unpacked(_all_columns(unpack_table(data["rows"], n, data["columns"], np.uint64))),
+        gaps=data["gaps"],
+        digits=data["digits"],
+        rtcp=data["rtcp"],
+        ended=data["ended"],
     )
 
 
@@ -97,8 +95,3 @@ def _all_columns(values: Column) -> Column:
     """Columns that the writer did not know yet are 0."""
     n, c = values.shape
     return values if c == COLUMNS else np.hstack((values, np.zeros((n, COLUMNS - c), values.dtype)))
-
-
-def _stream(datum: dict[str, Any]) -> StreamInfo:
-    datum["payloads"] = payloads(datum["payloads"])
-    return StreamInfo(**datum)

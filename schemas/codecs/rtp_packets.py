@@ -51,7 +51,7 @@ _DIFFERENCES: Final = {
 }
 
 
-def to_datum(batch: RtpBatch) -> dict[str, Any]:
+def to_data(batch: RtpBatch) -> dict[str, Any]:
     """The batch as Avro data; BadColumnsError where counts and packets do not agree."""
     _check_counts(batch.count, len(batch.arrival_us))
     return {
@@ -59,14 +59,14 @@ def to_datum(batch: RtpBatch) -> dict[str, Any]:
         "site": batch.site,
         "sensor": batch.sensor,
         "clock_us": batch.clock_us,
-        "flows": _flows_to_datum(batch.flows),
+        "flows": _flows_to_data(batch.flows),
         "present_flows": len(batch.present),
         "packets": len(batch.arrival_us),
         "small_payloads": len(batch.small_at),
         "present": pack(_next_is_zero(difference(batch.present))),
         "count": pack(batch.count.view(np.uint32)),
         "copies": pack(batch.copies.view(np.uint32)),
-        **_packets_to_datum(batch),
+        **_packets_to_data(batch),
         "marker_type": pack(difference(batch.marker_type)),
         "length": pack(difference(batch.length)),
         "small_at": pack(difference(batch.small_at)),
@@ -74,33 +74,33 @@ def to_datum(batch: RtpBatch) -> dict[str, Any]:
     }
 
 
-def from_datum(datum: dict[str, Any]) -> RtpBatch:
+def from_data(data: dict[str, Any]) -> RtpBatch:
     """The batch of Avro data; BadColumnsError, ColumnError where sizes and columns do not agree."""
-    m = _size(datum, "present_flows", BATCH_FLOWS)
-    k = _size(datum, "packets", BATCH_PACKETS)
-    j = _size(datum, "small_payloads", k)
-    count = unpack(datum["count"], m, np.int32)
+    m = _size(data, "present_flows", BATCH_FLOWS)
+    k = _size(data, "packets", BATCH_PACKETS)
+    j = _size(data, "small_payloads", k)
+    count = unpack(data["count"], m, np.int32)
     _check_counts(count, k)
-    small_at = undo_difference(unpack(datum["small_at"], j, np.uint32), np.int32)
+    small_at = undo_difference(unpack(data["small_at"], j, np.uint32), np.int32)
     if np.any((small_at < 0) | (small_at >= k)):
         raise BadColumnsError(f"a small payload is of no packet: there are {k}")
-    arrival_us, sequence, timestamp = _packets_from_datum(datum, count[count > 0], k)
+    arrival_us, sequence, timestamp = _packets_from_data(data, count[count > 0], k)
     return RtpBatch(
-        account=datum["account"],
-        site=datum["site"],
-        sensor=datum["sensor"],
-        clock_us=datum["clock_us"],
-        flows=_flows_from_datum(datum["flows"]),
-        present=undo_difference(_undo_next_is_zero(unpack(datum["present"], m, np.uint32)), np.uint32),
+        account=data["account"],
+        site=data["site"],
+        sensor=data["sensor"],
+        clock_us=data["clock_us"],
+        flows=_flows_from_data(data["flows"]),
+        present=undo_difference(_undo_next_is_zero(unpack(data["present"], m, np.uint32)), np.uint32),
         count=count,
-        copies=unpack(datum["copies"], m, np.int32),
+        copies=unpack(data["copies"], m, np.int32),
         arrival_us=arrival_us,
         sequence=sequence,
         timestamp=timestamp,
-        marker_type=undo_difference(unpack(datum["marker_type"], k, np.uint8), np.uint8),
-        length=undo_difference(unpack(datum["length"], k, np.uint16), np.uint16),
+        marker_type=undo_difference(unpack(data["marker_type"], k, np.uint8), np.uint8),
+        length=undo_difference(unpack(data["length"], k, np.uint16), np.uint16),
         small_at=small_at,
-        small=_rows(datum["small"], j, 8),
+        small=_rows(data["small"], j, 8),
     )
 
 
@@ -109,35 +109,35 @@ def _check_counts(count: Column, k: int) -> None:
         raise BadColumnsError(f"the flows' counts do not add up to {k} packets")
 
 
-def _flows_to_datum(flows: FlowRows) -> dict[str, Any]:
-    datum: dict[str, Any] = {name: pack(difference(getattr(flows, name))) for name in _DIFFERENCES}
-    datum["rows"] = len(flows.flow)
-    datum["src_ip"] = pack(flows.src_ip.T.reshape(-1))
-    datum["dst_ip"] = pack(flows.dst_ip.T.reshape(-1))
-    datum["ssrc"] = pack(flows.ssrc)
-    datum["first_ip_id"] = pack(flows.first_ip_id)
-    datum["last_ip_id"] = pack(flows.last_ip_id - flows.first_ip_id)
-    return datum
+def _flows_to_data(flows: FlowRows) -> dict[str, Any]:
+    data: dict[str, Any] = {name: pack(difference(getattr(flows, name))) for name in _DIFFERENCES}
+    data["rows"] = len(flows.flow)
+    data["src_ip"] = pack(flows.src_ip.T.reshape(-1))
+    data["dst_ip"] = pack(flows.dst_ip.T.reshape(-1))
+    data["ssrc"] = pack(flows.ssrc)
+    data["first_ip_id"] = pack(flows.first_ip_id)
+    data["last_ip_id"] = pack(flows.last_ip_id - flows.first_ip_id)
+    return data
 
 
-def _flows_from_datum(datum: dict[str, Any]) -> FlowRows:
-    n = _size(datum, "rows", BATCH_FLOWS)
+def _flows_from_data(data: dict[str, Any]) -> FlowRows:
+    n = _size(data, "rows", BATCH_FLOWS)
     columns = {
-        name: undo_difference(unpack(datum[name], n, np.dtype(f"u{np.dtype(dtype).itemsize}")), dtype)
+        name: undo_difference(unpack(data[name], n, np.dtype(f"u{np.dtype(dtype).itemsize}")), dtype)
         for name, dtype in _DIFFERENCES.items()
     }
-    first_ip_id = unpack(datum["first_ip_id"], n, np.uint16)
+    first_ip_id = unpack(data["first_ip_id"], n, np.uint16)
     return FlowRows(
         **columns,
-        src_ip=_rows(datum["src_ip"], n, 16),
-        dst_ip=_rows(datum["dst_ip"], n, 16),
-        ssrc=unpack(datum["ssrc"], n, np.uint32),
+        src_ip=_rows(data["src_ip"], n, 16),
+        dst_ip=_rows(data["dst_ip"], n, 16),
+        ssrc=unpack(data["ssrc"], n, np.uint32),
         first_ip_id=first_ip_id,
-        last_ip_id=unpack(datum["last_ip_id"], n, np.uint16) + first_ip_id,
+        last_ip_id=unpack(data["last_ip_id"], n, np.uint16) + first_ip_id,
     )
 
 
-def _packets_to_datum(batch: RtpBatch) -> dict[str, Any]:
+def _packets_to_data(batch: RtpBatch) -> dict[str, Any]:
     """Arrival, sequence and timestamp, relative to the packet before in the same flow."""
     count = batch.count[batch.count > 0]
     starts = np.cumsum(count, dtype=np.int64) - count
@@ -151,7 +151,7 @@ def _packets_to_datum(batch: RtpBatch) -> dict[str, Any]:
     sequence_steps[starts] = 0
     timestamp_steps[starts] = 0
     return {
-        **_arrivals_to_datum(batch.arrival_us, starts),
+        **_arrivals_to_data(batch.arrival_us, starts),
         "first_sequence": pack(batch.sequence[starts]),
         "first_timestamp": pack(batch.timestamp[starts]),
         "timestamp_step": pack(step),
@@ -160,26 +160,26 @@ def _packets_to_datum(batch: RtpBatch) -> dict[str, Any]:
     }
 
 
-def _packets_from_datum(datum: dict[str, Any], count: Column, k: int) -> tuple[Column, Column, Column]:
+def _packets_from_data(data: dict[str, Any], count: Column, k: int) -> tuple[Column, Column, Column]:
     starts = np.cumsum(count, dtype=np.int64) - count
     flows = len(count)
-    sequence_steps = unzigzag(unpack(datum["sequence"], k, np.uint16))
+    sequence_steps = unzigzag(unpack(data["sequence"], k, np.uint16))
     sequence_steps += 1
-    timestamp_steps = unzigzag(unpack(datum["timestamp"], k, np.uint32)).view(np.uint32)
-    expected = np.repeat(unpack(datum["timestamp_step"], flows, np.uint32), count)
+    timestamp_steps = unzigzag(unpack(data["timestamp"], k, np.uint32)).view(np.uint32)
+    expected = np.repeat(unpack(data["timestamp_step"], flows, np.uint32), count)
     expected *= _widened(sequence_steps)
     timestamp_steps += expected
-    first_sequence = unpack(datum["first_sequence"], flows, np.uint16)
-    first_timestamp = unpack(datum["first_timestamp"], flows, np.uint32)
+    first_sequence = unpack(data["first_sequence"], flows, np.uint16)
+    first_timestamp = unpack(data["first_timestamp"], flows, np.uint32)
     sequence = _summed(sequence_steps, np.uint32, first_sequence, starts, count)
     return (
-        _arrivals_from_datum(datum, starts, count, k),
+        _arrivals_from_data(data, starts, count, k),
         sequence.astype(np.uint16),
         _summed(timestamp_steps, np.uint32, first_timestamp, starts, count),
     )
 
 
-def _arrivals_to_datum(arrival_us: Column, starts: Column) -> dict[str, Any]:
+def _arrivals_to_data(arrival_us: Column, starts: Column) -> dict[str, Any]:
     if not len(arrival_us):
         return {"base_us": 0, "nominal_us": 0, "arrival_bits": 32, "arrival_us": b""}
     base_us = int(arrival_us[0])
@@ -200,16 +200,16 @@ def _arrivals_to_datum(arrival_us: Column, starts: Column) -> dict[str, Any]:
     }
 
 
-def _arrivals_from_datum(datum: dict[str, Any], starts: Column, count: Column, k: int) -> Column:
-    wide = _ARRIVAL_WIDTHS.get(datum["arrival_bits"])
+def _arrivals_from_data(data: dict[str, Any], starts: Column, count: Column, k: int) -> Column:
+    wide = _ARRIVAL_WIDTHS.get(data["arrival_bits"])
     if wide is None:
-        raise BadColumnsError(f"arrival_bits is {datum['arrival_bits']}, not 32 or 64")
-    steps = unzigzag(unpack(datum["arrival_us"], k, wide)).view(wide)
+        raise BadColumnsError(f"arrival_bits is {data['arrival_bits']}, not 32 or 64")
+    steps = unzigzag(unpack(data["arrival_us"], k, wide)).view(wide)
     first = np.cumsum(steps[starts], dtype=wide)
-    steps += np.array(datum["nominal_us"]).astype(wide)
+    steps += np.array(data["nominal_us"]).astype(wide)
     since_base = _summed(steps, wide, first, starts, count).view(f"i{steps.itemsize}")
     arrival_us = since_base.astype(np.int64)
-    arrival_us += datum["base_us"]
+    arrival_us += data["base_us"]
     return arrival_us
 
 
@@ -257,8 +257,8 @@ def _rows(data: bytes, n: int, columns: int) -> Column:
     return np.ascontiguousarray(unpack(data, n * columns, np.uint8).reshape(columns, n).T)
 
 
-def _size(datum: dict[str, Any], name: str, bound: int) -> int:
-    size: int = datum[name]
+def _size(data: dict[str, Any], name: str, bound: int) -> int:
+    size: int = data[name]
     if not 0 <= size <= bound:
         raise BadColumnsError(f"{name} is {size}, not 0 to {bound}")
     return size

@@ -44,19 +44,19 @@ def test_window_rows_take_at_most_60_bytes_each() -> None:
 def test_rows_of_a_version_with_fewer_columns_are_read() -> None:
     batch = window_batch(20)
     batch.rows[:, -1] = 0
-    datum = codec("media.windows").to_datum(batch)
-    older = unpack_table(datum["rows"], 20, COLUMNS, np.uint64)
+    data = codec("media.windows").to_data(batch)
+    older = unpack_table(data["rows"], 20, COLUMNS, np.uint64)
     older[:, -1] = 0
-    datum |= {"columns": COLUMNS - 1, "rows": pack_table(older[:, :-1])}
-    rows = codec("media.windows").from_datum(datum).rows
+    data |= {"columns": COLUMNS - 1, "rows": pack_table(older[:, :-1])}
+    rows = codec("media.windows").from_data(data).rows
     assert np.array_equal(rows[:, :-1], batch.rows[:, :-1])
 
 
 @pytest.mark.parametrize("columns", [0, -1, COLUMNS + 1])
 def test_rows_with_columns_we_do_not_know_are_refused(columns: int) -> None:
-    datum = codec("media.windows").to_datum(window_batch(2)) | {"columns": columns}
+    data = codec("media.windows").to_data(window_batch(2)) | {"columns": columns}
     with pytest.raises(BadColumnsError, match="columns, not 1 to"):
-        codec("media.windows").from_datum(datum)
+        codec("media.windows").from_data(data)
 
 
 @pytest.mark.parametrize("jitter_us", [0, 60, 5000, 50_000])
@@ -89,9 +89,9 @@ def test_a_flow_without_packets_and_a_batch_without_flows_come_back() -> None:
 def test_counts_that_do_not_add_up_are_refused_both_ways() -> None:
     batch = rtp_batch(flows=3, seconds=0.2, described=0)
     k = len(batch.arrival_us)
-    datum = codec("rtp.packets").to_datum(batch) | {"packets": k - 1}
+    data = codec("rtp.packets").to_data(batch) | {"packets": k - 1}
     with pytest.raises(BadColumnsError, match=f"do not add up to {k - 1} packets"):
-        codec("rtp.packets").from_datum(datum)
+        codec("rtp.packets").from_data(data)
     batch.count[0] += 1
     with pytest.raises(EncodeError, match=f"do not add up to {k} packets"):
         encode("rtp.packets", batch)
