@@ -81,7 +81,7 @@ class MemoryLog:
         self._open: set[str] = set()
         self._encode = self._decode = None
         if encode:
-            from schemas import framing  # noqa: PLC0415 - analyze without encode must not load the codecs
+            from schemas import framing
 
             self._encode, self._decode = framing.encode, framing.decode
 

@@ -66,6 +66,8 @@ def unzigzag(values: Column) -> Column:
 def pack(values: Column) -> bytes:
     """Pack a one-dimensional unsigned column."""
     n = len(values)
+    if n == 0:
+        return b""
     held = int(np.count_nonzero(values))
     if held == 0:
         return b""
@@ -151,6 +153,8 @@ def _dense_or_zero(data: bytes, n: int, kind: np.dtype[Any]) -> Column:
 
 def difference(values: Column) -> Column:
     """Each value minus the one before it (the first minus 0), wrapping around, zigzag; any integer width."""
+    if not len(values):
+        return np.empty(0, _UNSIGNED[values.dtype.itemsize])
     steps = np.empty_like(values, order="C")
     steps[:1] = values[:1]
     np.subtract(values[1:], values[:-1], out=steps[1:])
@@ -159,6 +163,8 @@ def difference(values: Column) -> Column:
 
 def undo_difference(steps: Column, dtype: Any) -> Column:
     """The values of difference's, as `dtype` of the same width; uses `steps` up."""
+    if not len(steps):
+        return np.empty(0, dtype)
     wide = np.int64 if steps.dtype.itemsize == 8 else np.int32
     return np.cumsum(unzigzag(steps), dtype=wide).astype(dtype, copy=False)
 

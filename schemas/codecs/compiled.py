@@ -58,7 +58,16 @@ def _long(value: int) -> bytes:
 
 
 def _more(data: bytes, at: int, first: int) -> tuple[int, int]:
-    """The unsigned number whose first byte, `first`, says that it goes on at `at`; and where it ends."""
+    """The unsigned number whose first byte, `first`, says that it goes on at `at`; and where it ends.
+
+    Eight bytes, as a time has, are folded by halves.
+    """
+    eight = int.from_bytes(data[at - 1 : at + 7], "little")
+    if eight & 0x8080808080808080 == 0x0080808080808080 and at + 7 <= len(data):
+        eight &= 0x7F7F7F7F7F7F7F7F
+        eight = eight & 0x007F007F007F007F | (eight & 0x7F007F007F007F00) >> 1
+        eight = eight & 0x00003FFF00003FFF | (eight & 0x3FFF00003FFF0000) >> 2
+        return eight & 0x0FFFFFFF | (eight & 0x0FFFFFFF00000000) >> 4, at + 7
     number, shift = first & 127, 7
     while True:
         octet = data[at]
@@ -260,4 +269,13 @@ def _write_length(of: str, pad: str) -> list[str]:
 
 
 def _read_number(pad: str) -> list[str]:
-    return [f"{pad}n = data[at]", f"{pad}at += 1", f"{pad}if n > 127: n, at = more(data, at, n)"]
+    return [
+        f"{pad}n = data[at]",
+        f"{pad}at += 1",
+        f"{pad}if n > 127:",
+        f"{pad}  m = data[at]",
+        f"{pad}  if m < 128:",
+        f"{pad}    n = n & 127 | m << 7",
+        f"{pad}    at += 1",
+        f"{pad}  else: n, at = more(data, at, n)",
+    ]
