@@ -112,11 +112,11 @@ def batches(calls: list[Call]) -> list[WindowBatch]:
     return found
 
 
-def run(saves: bool) -> tuple[float, float, float]:
+def run() -> tuple[float, float, float]:
     """Seconds to fold all rows, to make all records, and to save the state once."""
     calls = [a_call(number) for number in range(CALLS)]
     media = batches(calls)
-    records = Records(0, 1, RecordSettings(saves_state=saves))
+    records = Records(0, 1, RecordSettings())
     began = process_time()
     for each in media:
         records.windows(each)
@@ -138,8 +138,7 @@ def _nothing() -> tuple[np.ndarray, np.ndarray]:
 def main() -> None:
     """Print the least of some runs."""
     rows = CALLS * 2 * ROWS_PER_STREAM
-    fold, make, _ = (min(times) for times in zip(*(run(saves=False) for _ in range(RUNS)), strict=True))
-    save = min(run(saves=True)[2] for _ in range(RUNS))
+    fold, make, save = (min(times) for times in zip(*(run() for _ in range(RUNS)), strict=True))
     print(f"fold    {fold / rows * 1e6:7.2f} us a row ({rows} rows, {BATCH_ROWS} a batch)")
     print(f"record  {make / CALLS * 1e6:7.2f} us a call with two streams, timers and closing included")
     print(f"save    {save / CALLS * 1e6:7.2f} us a call with two streams, state and registration")

@@ -44,4 +44,3 @@ class RecordSettings(msgspec.Struct, frozen=True, kw_only=True):
     closed_s: int = 60  # how long a closed call still takes what comes late, as in CallSettings
     interim_after_s: int = 60  # wall time that media's clock may stand still
     related_by_numbers: bool = True  # name calls with the same numbers at the same time, within a partition
-    saves_state: bool = True  # False: `changes` is never asked for

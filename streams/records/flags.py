@@ -6,12 +6,13 @@ never changes a figure: it says why a figure is missing, or what to look at.
 
 from typing import Final
 
+from streams.dialogs.call import EVENTS_OMITTED, EVICTED, FORKED, START_NOT_SEEN, TRANSFERRED
+
 ONE_WAY: Final = "one-way"
 DEAD_AIR_A: Final = "dead-air-a"
 DEAD_AIR_B: Final = "dead-air-b"
 NO_RTP: Final = "no-rtp"
 CAPTURE_DROPS: Final = "capture-drops"
-START_NOT_SEEN: Final = "start-not-seen"
 END_NOT_SEEN: Final = "end-not-seen"
 SHARED_MEDIA: Final = "shared-media"
 CODEC_CHANGE: Final = "codec-change"
@@ -21,7 +22,6 @@ T38: Final = "t38"
 DTX: Final = "silence-suppression"
 RTP_TIMEOUT: Final = "rtp-timeout"
 ONE_DIRECTION: Final = "sip-one-direction"
-FORKED: Final = "forked"
 STREAMS_OMITTED: Final = "streams-omitted"
 CAPTURE_COPIES: Final = "mirrored-rtp"
 
@@ -42,6 +42,9 @@ MEANINGS: Final[dict[str, str]] = {
     RTP_TIMEOUT: "no RTP for the whole of the RTP timeout, and no BYE",
     ONE_DIRECTION: "SIP was seen in one direction only",
     FORKED: "more than one branch answered",
+    TRANSFERRED: "a side was transferred (REFER accepted)",
+    EVENTS_OMITTED: "more SIP messages than a record holds: those in the middle are left out",
+    EVICTED: "let go before its end: more calls at once than calls_max",
     STREAMS_OMITTED: "more streams than a record holds: the later ones are left out",
     CAPTURE_COPIES: "RTP packets were captured twice (mirrored port): the copies are not counted",
 }

@@ -7,7 +7,7 @@ import numpy as np
 from schemas.cdr import CallRecord, DtmfEvent, RelatedCall
 from schemas.cdr_rejected import RejectedCall
 from streams.bounds import DIGITS_MAX
-from streams.dialogs.call import CAPTURE_END, Call
+from streams.dialogs.call import CAPTURE_END, START_NOT_SEEN, Call
 from streams.records import flags
 from streams.records.fold import HeardStream, StreamSums, sums_until
 from streams.records.outcome import BROKEN_OFF, Ending, ending, start_not_seen
@@ -243,7 +243,7 @@ def _flags(
         (a.dead_air_us, flags.DEAD_AIR_A),
         (b.dead_air_us, flags.DEAD_AIR_B),
         (not views and call.answer_us is not None and call.media_announced, flags.NO_RTP),
-        (start_not_seen(call), flags.START_NOT_SEEN),
+        (start_not_seen(call), START_NOT_SEEN),
         (end.end_reason in BROKEN_OFF, flags.END_NOT_SEEN),
         (a.codecs > 1 or b.codecs > 1, flags.CODEC_CHANGE),
         (encrypted, flags.ENCRYPTED),

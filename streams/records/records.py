@@ -60,9 +60,7 @@ class Records:
         self._held: set[str] = set()  # let go, but the ledger has not spoken
         self._ready: set[str] = set()  # stale, and may be made
         self._interim: set[str] = set()  # had an interim record
-        self._saved = Saved(
-            self._media, self._entries, self._sites, self._orphans, active=settings.saves_state
-        )
+        self._saved = Saved(self._media, self._entries, self._sites, self._orphans)
 
     # --- inputs ---
 

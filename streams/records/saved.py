@@ -30,7 +30,7 @@ _KEY: Final = msgspec.msgpack.Decoder(tuple[str, str])
 
 
 class Saved:
-    """Knows what changed; with `active` False it knows nothing, for runners that save no state."""
+    """Knows what changed since it was last asked; until it is asked once it keeps no account."""
 
     def __init__(
         self,
@@ -38,10 +38,9 @@ class Saved:
         entries: dict[str, Entry],
         sites: dict[SiteKey, Site],
         orphans: dict[str, SiteKey],
-        active: bool,
     ) -> None:
         self._media, self._entries, self._sites, self._orphans = media, entries, sites, orphans
-        self._active = active
+        self._active = False
         self._calls: set[str] = set()
         self._site_keys: set[SiteKey] = set()
         self._orphan_ids: set[str] = set()
@@ -62,12 +61,18 @@ class Saved:
             self._orphan_ids.add(cdr_id)
 
     def forget_streams(self) -> None:
-        """Where nothing is saved: do not collect what nobody asks for."""
+        """Where nothing is saved, do not collect what nobody asks for."""
         if not self._active:
             self._media.changed.clear()
 
     def changes(self) -> dict[bytes, bytes | None]:
-        """What changed, encoded; None deletes."""
+        """What changed, encoded; None deletes. The first time: everything."""
+        if not self._active:
+            self._active = True
+            self._calls.update(self._entries)
+            self._media.changed.update(self._media.sums.streams)
+            self._site_keys.update(self._sites)
+            self._orphan_ids.update(self._orphans)
         changes: dict[bytes, bytes | None] = {}
         for cdr_id in self._calls:
             changes[CALL + cdr_id.encode()] = self._encode_call(cdr_id)
@@ -86,6 +91,7 @@ class Saved:
 
     def restore(self, state: Mapping[bytes, bytes], site: Callable[[SiteKey], Site]) -> None:
         """Fill the state; calls in order of their start, as they once entered."""
+        self._active = True
         entries = []
         for key, value in state.items():
             match key[:1]:
