@@ -23,5 +23,5 @@ SETTINGS_FILE_BYTES: Final = 1 << 20
 WARNING_LINES: Final = 50
 """Warning lines printed; the rest is counted."""
 
-SECONDS_REMEMBERED: Final = 4096
-"""Seconds whose text is kept, as most events share theirs."""
+TIMES_REMEMBERED: Final = 4096
+"""Times, and seconds, whose text is kept."""

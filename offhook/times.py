@@ -1,11 +1,12 @@
 """Packet times as people read and write them."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from offhook.bounds import SECONDS_REMEMBERED
+from offhook.bounds import TIMES_REMEMBERED
 from offhook.errors import UsageError
 
 MICROSECONDS: Final = 1_000_000
@@ -13,25 +14,28 @@ _LAST_SECOND: Final = 253_402_300_799  # the end of the year 9999, beyond which 
 _FIRST_SECOND: Final = -62_135_596_800  # the year 1
 
 
-def rfc3339(time_us: int) -> str:
-    """UTC with microseconds (RFC 3339): 2026-09-21T14:13:20.000000Z."""
-    second = time_us // MICROSECONDS
-    if (upto_second := _utc_seconds.get(second)) is None:
-        upto_second = _remember(second)
-    if second < 1:
-        return f"{upto_second}{time_us % MICROSECONDS:06d}Z"
-    return upto_second + str(time_us)[-6:] + "Z"  # twice as fast, and every event of a call has a time
+class _Texts(dict[int, str]):
+    """Times and their text: a call's record says most of its times twice or more."""
+
+    def __missing__(self, time_us: int) -> str:
+        if len(self) >= TIMES_REMEMBERED:
+            self.clear()
+        second = time_us // MICROSECONDS
+        if second < 1:
+            text = f"{_utc_second(second)}{time_us % MICROSECONDS:06d}Z"
+        else:  # twice as fast
+            text = _utc_second(second) + str(time_us)[-6:] + "Z"
+        self[time_us] = text
+        return text
 
 
-_utc_seconds: dict[int, str] = {}
+rfc3339: Final[Callable[[int], str]] = _Texts().__getitem__
+"""µs since the epoch in UTC with microseconds (RFC 3339): 2026-09-21T14:13:20.000000Z."""
 
 
-def _remember(second: int) -> str:
-    if len(_utc_seconds) >= SECONDS_REMEMBERED:
-        _utc_seconds.clear()
-    text = _at(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.").rjust(20, "0")
-    _utc_seconds[second] = text
-    return text
+@lru_cache(maxsize=TIMES_REMEMBERED)
+def _utc_second(second: int) -> str:
+    return _at(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.").rjust(20, "0")
 
 
 def _at(second: int, zone: tzinfo | None) -> datetime:
@@ -45,7 +49,7 @@ class Clock:
         """`timezone` is an IANA name, UTC, or `local`; raises UsageError for another."""
         self.zone = find_zone(timezone)
         self.name = timezone
-        self._second = lru_cache(maxsize=SECONDS_REMEMBERED)(self._format)
+        self._second = lru_cache(maxsize=TIMES_REMEMBERED)(self._format)
 
     def show(self, time_us: int) -> str:
         """Date and time to the second."""

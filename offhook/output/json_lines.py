@@ -1,5 +1,7 @@
 """`--format json`: one object a line, with the field names of `schemas/cdr.py`, times as RFC 3339 in UTC."""
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, BinaryIO
 
 import msgspec
@@ -45,17 +47,25 @@ def encode_line(row: Row) -> bytes:
 
 def with_times(row: Row, *, children: bool = True) -> Any:
     """The row with its times, and its children's, as RFC 3339 text; or without children."""
-    changes: dict[str, Any] = {}
-    for name in _TIMES[type(row)]:
-        if (time_us := getattr(row, name)) is not None:
-            changes[name] = rfc3339(time_us)
+    names, values = _TIMES[type(row)]
+    changes: dict[str, Any] = {
+        name: rfc3339(time_us)
+        for name, time_us in zip(names, values(row), strict=True)
+        if time_us is not None
+    }
     if type(row) is CallRecord:
         changes |= _children(row) if children else _NO_CHILDREN
     return replace(row, **changes)
 
 
-_TIMES: dict[type, tuple[str, ...]] = {
-    CallRecord: (
+def _fields(*names: str) -> tuple[tuple[str, ...], Callable[[Any], tuple[int | None, ...]]]:
+    """Names, and what gets their values at once."""
+    get: Any = attrgetter(*names)
+    return names, (get if len(names) > 1 else lambda row: (get(row),))
+
+
+_TIMES = {
+    CallRecord: _fields(
         "start",
         "stored_at",
         "invite_time",
@@ -66,9 +76,9 @@ _TIMES: dict[type, tuple[str, ...]] = {
         "first_rtp_time_a",
         "first_rtp_time_b",
     ),
-    StreamRecord: ("first_time", "last_time"),
-    WindowRow: ("start",),
-    MessageRow: ("time",),
+    StreamRecord: _fields("first_time", "last_time"),
+    WindowRow: _fields("start"),
+    MessageRow: _fields("time"),
 }
 _NO_CHILDREN: dict[str, Any] = {"sip_events": [], "dtmf": [], "hold": [], "streams": []}
 
