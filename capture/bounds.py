@@ -133,3 +133,6 @@ UDPTL_HINTS = 256
 
 UDPTL_MEDIA = 4
 """Image streams looked at in one SIP message."""
+
+PARTITIONED_FLOWS = 4 * FLOWS_MAX
+"""Flows whose partition is remembered before those long silent are looked for and forgotten."""

@@ -11,7 +11,7 @@ PACKETS: Final[dict[int, tuple[str, str]]] = {
     at.COUNT_STUN: ("stun", "STUN packets"),
     at.COUNT_DTLS: ("dtls", "DTLS packets"),
     at.COUNT_TURN: ("turn", "TURN channel data (not looked into)"),
-    at.COUNT_UNCONFIRMED: ("rtp_unconfirmed", "packets that look like RTP, of streams without two in sequence"),
+    at.COUNT_UNCONFIRMED: ("rtp_unconfirmed", "packets like RTP, of streams without two in sequence"),
     at.COUNT_OTHER_UDP: ("other_udp", "UDP packets of other protocols"),
     at.COUNT_EMPTY_UDP: ("empty_udp", "UDP packets without payload"),
     at.COUNT_OTHER_TCP: ("other_tcp", "TCP segments that carry no SIP"),

@@ -3,6 +3,7 @@
 One pass, one kernel, no call inside the loop: each stage is commented instead. What the walk cannot finish
 it leaves to others: it stops for the slow path at fragments, tunnels and streams, and notes SIP and RTCP.
 """
+# ruff: noqa: PLR1714, PLR1730, SIM102, SIM108, SIM109  (plain comparisons compile to the shortest code)
 
 from typing import Any
 
@@ -127,8 +128,8 @@ from capture.layout import (
 )
 from kernels import compiled
 
-U = np.uint64  # an unsigned index costs no wrap-around check
-I = np.int64  # noqa: E741  # a byte has to be widened before it is shifted
+U: Any = np.uint64  # an unsigned index costs no wrap-around check
+I: Any = np.int64  # noqa: E741 (a byte has to be widened before it is shifted)
 
 Array = Any
 """A C-contiguous 1-D array."""
@@ -146,7 +147,7 @@ GAP_US = 8_000_000  # less than the shortest idle time: a forgotten flow has no 
 TICKS_PER_MS = 96  # the fastest RTP clock, with some room
 TICKS_FREE = 192_000  # 2 s of it
 
-# what SIP begins with: four bytes of a method (RFC 3261, 3262, 3265, 3311, 3428, 3515, 3903, 6086), or of SIP/2.0
+# what SIP begins with: four bytes of a method (RFC 3261, 3262, 3265, 3311, 3428, 3515, 3903, 6086) or of SIP/
 INVITE, ACK, BYE, CANCEL, REGISTER = 0x494E5649, 0x41434B20, 0x42594520, 0x43414E43, 0x52454749
 OPTIONS, PRACK, SUBSCRIBE, NOTIFY, PUBLISH = 0x4F505449, 0x50524143, 0x53554253, 0x4E4F5449, 0x5055424C
 INFO, REFER, MESSAGE, UPDATE, STATUS = 0x494E464F, 0x52454645, 0x4D455353, 0x55504441, 0x5349502F
@@ -174,10 +175,10 @@ def walk(
     counters: Array,
     c: Array,
 ) -> int:
-    """Walk frames from c[C_NEXT] on; returns the STOP_* reason, with the state in `c` (capture/layout.py).
+    """Walk frames from c[C_NEXT] on; returns why it stopped, with the state in `c` (capture/layout.py).
 
-    `b`, `offset`, `captured`, `original`, `time_ns` are a Block's. `ports` (65536,): bit 0 on SIP ports, bit 1
-    at src ^ dst port of TCP connections of interest.
+    `b`, `offset`, `captured`, `original`, `time_ns` are a Block's. `ports` (65536,): bit 0 on SIP ports,
+    bit 1 at src ^ dst port of TCP connections of interest.
     """
     n, link, inner = c[C_FRAMES], c[C_LINK], c[C_INNER]
     clock, head, flush_due = c[C_CLOCK], c[C_HEAD], c[C_FLUSH_AT] + BATCH_US
@@ -244,7 +245,10 @@ def walk(
                 proto = TRUNCATED
             else:
                 proto = I(b[U(o)]) << 8 | I(b[U(o + 1)])
-        elif link == LINK_RAW or link == LINK_RAW_12 or link == LINK_RAW_14 or link == LINK_IPV4 or link == LINK_IPV6:
+        elif (
+            link == LINK_RAW or link == LINK_RAW_12 or link == LINK_RAW_14
+            or link == LINK_IPV4 or link == LINK_IPV6
+        ):  # fmt: skip
             if p >= limit:
                 proto = TRUNCATED
             elif b[U(p)] >> 4 == 4:
@@ -381,8 +385,9 @@ def walk(
                     pay = q + ((I(b[U(q + 12)]) >> 4) << 2)
                     if pay + 4 <= limit and pay + 4 <= end:
                         word = (
-                            I(b[U(pay)]) << 24 | I(b[U(pay + 1)]) << 16 | I(b[U(pay + 2)]) << 8 | I(b[U(pay + 3)])
-                        )
+                            I(b[U(pay)]) << 24 | I(b[U(pay + 1)]) << 16
+                            | I(b[U(pay + 2)]) << 8 | I(b[U(pay + 3)])
+                        )  # fmt: skip
                         if (
                             word == STATUS or word == INVITE or word == ACK or word == BYE or word == CANCEL
                             or word == REGISTER or word == OPTIONS or word == PRACK or word == SUBSCRIBE
@@ -445,15 +450,16 @@ def walk(
                             a += width
                         same = 1
                         for j in range(width):
-                            if (hints[U(h * HINT_WORDS + (j >> 3))] >> ((j & 7) << 3)) & 255 != I(b[U(a + j)]):
+                            known = hints[U(h * HINT_WORDS + (j >> 3))] >> ((j & 7) << 3)
+                            if known & 255 != I(b[U(a + j)]):
                                 same = 0
                         hinted |= same
-            if hinted and (have < 4 or I(b[U(pay + 2)]) + 3 > size):
+            if (ports[U(sport)] | ports[U(dport)]) & 1 or have < 4 or I(b[U(pay + 2)]) + 3 > size:
                 hinted = 0
 
         # -- what the datagram is (RFC 7983, RFC 5761 4)
         note = 0
-        if first >> 6 != 2 and hinted == 0:
+        if first >> 6 != 2:
             word = 0
             if have >= 4:
                 word = I(b[U(pay)]) << 24 | I(b[U(pay + 1)]) << 16 | I(b[U(pay + 2)]) << 8 | I(b[U(pay + 3)])
@@ -465,12 +471,18 @@ def walk(
             ):  # fmt: skip
                 note = NOTE_SIP
             elif first < 4 and have >= 8 and size >= 20 and (
-                (b[U(pay + 4)] == 0x21 and b[U(pay + 5)] == 0x12 and b[U(pay + 6)] == 0xA4 and b[U(pay + 7)] == 0x42)
+                (b[U(pay + 4)] == 0x21 and b[U(pay + 5)] == 0x12
+                 and b[U(pay + 6)] == 0xA4 and b[U(pay + 7)] == 0x42)
                 or ((word & 0xFFFF) + 20 == size and (word >> 16) & 0xFEEC == 0 and (word >> 16) & 0x3 != 0)
             ):  # fmt: skip
                 counters[COUNT_STUN] += 1
                 continue
-            elif 20 <= first < 64 and have >= 3 and size >= 13 and b[U(pay + 1)] == 0xFE and b[U(pay + 2)] >= 0xFD:
+            elif hinted:
+                pass
+            elif (
+                20 <= first < 64 and have >= 3 and size >= 13
+                and b[U(pay + 1)] == 0xFE and b[U(pay + 2)] >= 0xFD
+            ):  # fmt: skip
                 counters[COUNT_DTLS] += 1
                 continue
             elif inner == 0 and have >= 8 and (
@@ -478,7 +490,8 @@ def walk(
                 or (dport == 6081 and first >> 6 == 0
                     and (word & 0xFFFF == 0x6558 or word & 0xFFFF == IPV4 or word & 0xFFFF == IPV6))
                 or ((dport == 2152 or sport == 2152) and first >> 4 == 3 and b[U(pay + 1)] == 255)
-                or ((dport == 3544 or sport == 3544) and (first >> 4 == 6 or (first == 0 and b[U(pay + 1)] < 2)))
+                or ((dport == 3544 or sport == 3544)
+                    and (first >> 4 == 6 or (first == 0 and b[U(pay + 1)] < 2)))
                 or (dport == 37008 and first == 1)
                 or dport == 6635
                 or dport == 4754
@@ -569,7 +582,9 @@ def walk(
             timestamp = (
                 I(b[U(pay + 4)]) << 24 | I(b[U(pay + 5)]) << 16 | I(b[U(pay + 6)]) << 8 | I(b[U(pay + 7)])
             )
-            ssrc = I(b[U(pay + 8)]) << 24 | I(b[U(pay + 9)]) << 16 | I(b[U(pay + 10)]) << 8 | I(b[U(pay + 11)])
+            ssrc = (
+                I(b[U(pay + 8)]) << 24 | I(b[U(pay + 9)]) << 16 | I(b[U(pay + 10)]) << 8 | I(b[U(pay + 11)])
+            )
         elif hinted:
             udptl = 1
         else:
@@ -600,7 +615,8 @@ def walk(
         else:
             k0 = (
                 I(b[U(p + 12)]) | I(b[U(p + 13)]) << 8 | I(b[U(p + 14)]) << 16 | I(b[U(p + 15)]) << 24
-                | I(b[U(p + 16)]) << 32 | I(b[U(p + 17)]) << 40 | I(b[U(p + 18)]) << 48 | I(b[U(p + 19)]) << 56
+                | I(b[U(p + 16)]) << 32 | I(b[U(p + 17)]) << 40
+                | I(b[U(p + 18)]) << 48 | I(b[U(p + 19)]) << 56
             )  # fmt: skip
             mixed = (k0 ^ seed) * FIRST_MIX
         mixed = (mixed ^ (mixed >> 32) ^ port_word) * SECOND_MIX

@@ -108,8 +108,9 @@ class Flows:
 
     def _gather(self, step: int, to: "_Columns") -> int:
         return gather(
-            step, self.rows, self.flows, self.tally, self.live, self._present, self._described, to.arrival,
-            to.sequence, to.timestamp, to.marker_type, to.length, to.ip_id, to.small_at, to.small, self.control,
+            step, self.rows, self.flows, self.tally, self.live, self._present, self._described,
+            to.arrival, to.sequence, to.timestamp, to.marker_type, to.length, to.ip_id, to.small_at, to.small,
+            self.control,
         )  # fmt: skip
 
     def _sort(self) -> None:

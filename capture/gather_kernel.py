@@ -46,7 +46,7 @@ from capture.layout import (
 )
 from kernels import compiled
 
-U = np.uint64  # an unsigned index costs no wrap-around check
+U: Any = np.uint64  # an unsigned index costs no wrap-around check
 
 Array = Any
 """A C-contiguous 1-D array."""

@@ -44,7 +44,7 @@ class Clock:
         self._waiting: list[_Frame] = []
 
     def admit(self, block: Block) -> Iterator[Run]:
-        """Runs of frames whose time is settled, in capture order. A run is valid until the next is asked for."""
+        """Runs of frames whose time is settled, in capture order; valid until the next is asked for."""
         at, frames = 0, len(block.offset)
         while at < frames:
             if self._waiting or self._head is None:

@@ -1,5 +1,6 @@
 """One sensor: blocks of frames in, batches of SIP, RTCP and RTP out, in the order of its clock."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import chain
 from operator import itemgetter
@@ -13,7 +14,7 @@ from capture.datagram import Datagram
 from capture.dissect import Dissector
 from capture.order import Clock, Run
 from capture.settings import CaptureSettings
-from capture.sip_text import Payload, classify, looks_like_sip
+from capture.sip_text import Payload, classify
 from capture.slow import SlowPath
 from capture.synthetic import frame_of
 from capture.udptl import udptl_receivers
@@ -93,7 +94,7 @@ class Sensor:
         yield from self._dissect(block)
         self.last_us = dissector.clock_us
 
-    def _dissect(self, block: Block, *, inner: bool = False) -> Iterator[Batch]:
+    def _dissect(self, block: Block, inner: bool = False) -> Iterator[Batch]:
         dissector = self._dissector
         for stop, done in dissector.walk(block, inner):
             if notes := dissector.notes():
@@ -124,17 +125,16 @@ class Sensor:
             return
         time_us = _us(datagram.time_ns)
         self._offered(datagram.payload)
-        self._hear_sip(
-            max(time_us, self._dissector.clock_us - SORT_BUFFER_US),
-            SipPacket(
-                time_us, datagram.src_ip, datagram.src_port, datagram.dst_ip, datagram.dst_port,
-                datagram.transport, datagram.dscp, datagram.ttl, datagram.vlan, self._masked(datagram.payload),
-            ),
+        key = max(time_us, self._dissector.clock_us - SORT_BUFFER_US)
+        packet = SipPacket(
+            time_us, datagram.src_ip, datagram.src_port, datagram.dst_ip, datagram.dst_port,
+            datagram.transport, datagram.dscp, datagram.ttl, datagram.vlan, self._masked(datagram.payload),
         )  # fmt: skip
+        self._hear_sip(key, packet)
 
     def _heed(self, notes: list[list[int]], block: Block) -> None:
         """Take the datagrams that the kernel noted."""
-        buffer = memoryview(block.buffer)
+        buffer = block.buffer.data
         for kind, at_payload, captured, wire, ip, ipv6, meta, ports, time_us, key in notes:
             payload = bytes(buffer[at_payload : at_payload + captured])
             if ipv6:
@@ -148,29 +148,21 @@ class Sensor:
             message = self._message(kind, payload, captured < wire)
             if message is None:
                 continue
-            self._hear_sip(
-                key,
-                SipPacket(
-                    time_us, src_ip, ports >> 16, dst_ip, ports & 0xFFFF, "udp",
-                    meta & 0xFF, meta >> 8 & 0xFF, (meta >> 16) - 1, self._masked(message),
-                ),
+            heard = SipPacket(
+                time_us, src_ip, ports >> 16, dst_ip, ports & 0xFFFF, "udp",
+                meta & 0xFF, meta >> 8 & 0xFF, (meta >> 16) - 1, self._masked(message),
             )  # fmt: skip
+            self._hear_sip(key, heard)
 
     def _message(self, kind: int, payload: bytes, snapped: bool) -> bytes | None:
         """The SIP message of a datagram, None (counted) where it is none."""
-        if kind == at.NOTE_SIP_PORT:
-            found, message = classify(payload, snapped=snapped)
-            if found is Payload.SIP:
+        found, message = classify(payload, snapped=snapped)
+        if found is Payload.SIP:
+            if kind == at.NOTE_OFFER or message is not payload:
                 self._offered(message)
-                return message
-            self._counts["sip_keepalives" if found is Payload.KEEPALIVE else "not_sip"] += 1
-            return None
-        if not looks_like_sip(payload, snapped=snapped):
-            self._counts["not_sip"] += 1
-            return None
-        if kind == at.NOTE_OFFER:
-            self._offered(payload)
-        return payload
+            return message
+        self._counts["sip_keepalives" if found is Payload.KEEPALIVE else "not_sip"] += 1
+        return None
 
     def _masked(self, message: bytes) -> bytes:
         return message if self._keep_secrets else mask_secrets(message)
@@ -216,7 +208,7 @@ class _Held(Generic[T]):
         if not self._sorted:
             held.sort(key=itemgetter(0))
             self._sorted = True
-        due = len(held) if self._last <= watermark else next(n for n, one in enumerate(held) if one[0] > watermark)
+        due = bisect_right(held, watermark, key=itemgetter(0))
         self._held = held[due:]
         return [packet for _, packet in held[:due]]
 

@@ -7,9 +7,9 @@ from typing import Final
 
 from capture.bounds import UDPTL_MEDIA
 
-_MEDIA: Final = re.compile(rb"^m=image[ \t]+(\d{1,5})(?:/\d+)?[ \t]+udptl\b", re.IGNORECASE | re.MULTILINE)
+_MEDIA: Final = re.compile(rb"^m=image[ \t]+(\d{1,5})(?:/\d+)?[ \t]+udptl\b", re.I | re.M)
 _NEXT_MEDIA: Final = re.compile(rb"^m=", re.MULTILINE)
-_CONNECTION: Final = re.compile(rb"^c=IN[ \t]+IP[46][ \t]+([0-9A-Fa-f:.]{2,45})", re.IGNORECASE | re.MULTILINE)
+_CONNECTION: Final = re.compile(rb"^c=IN[ \t]+IP[46][ \t]+([0-9A-Fa-f:.]{2,45})", re.I | re.M)
 
 
 def udptl_receivers(message: bytes) -> Iterator[tuple[bytes, int]]:
