@@ -202,7 +202,7 @@ def note_event(call: Call, heard: Hearing) -> None:
     content_type = message.content_type
     events.append(
         SipEvent(
-            heard.time_us,
+            packet.time_us,
             address_text(packet.src_ip),
             packet.src_port,
             address_text(packet.dst_ip),
@@ -215,6 +215,6 @@ def note_event(call: Call, heard: Hearing) -> None:
             message.branch or None,
             heard.hop,
             heard.news == AGAIN,
-            content_type == "application/sdp" or (content_type != "" and message.sdp is not None),
+            bool(content_type) and (content_type == "application/sdp" or message.sdp is not None),
         )
     )

@@ -71,15 +71,18 @@ def relate(call: Call, call_id: str, why: str) -> None:
 
 
 def read_agent(state: CallState, heard: Hearing) -> None:
-    """User-Agent, else Server, of the side that speaks; what a proxy answers in its stead counts less."""
+    """User-Agent, else Server, and DSCP of the side that speaks; what a proxy answers in the callee's stead
+    counts less."""
     message, call = heard.message, state.call
     if heard.sender == "a":
-        if not state.agent_a_sure and (agent := message.user_agent):
+        if call.dscp_a is None:
+            call.dscp_a = heard.packet.dscp
+        if agent := message.user_agent:
             call.user_agent_caller = agent[: bounds.TEXT]
             state.agent_a_sure = True
         return
-    if state.agent_b_sure:
-        return
+    if call.dscp_b is None:
+        call.dscp_b = heard.packet.dscp
     sure = message.is_request or (100 < message.status < 300)
     if (call.user_agent_callee is None or sure) and (agent := message.user_agent):
         call.user_agent_callee = agent[: bounds.TEXT]

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from schemas.clock import END_OF_CAPTURE
 from streams.dialogs.call import (
     CANCEL,
     FAILURE,
@@ -18,44 +17,65 @@ _SECOND: Final = 1_000_000
 CHALLENGES: Final = (401, 407)
 
 
-def next_deadline(state: CallState, settings: CallSettings) -> int:
-    """Event time at which the call ends, or closes once it has ended, unless something comes."""
-    call = state.call
-    if call.ended_us is None:
-        return min(_end(state, settings), state.absolute_us)
-    return _close(call, settings)
+class Limits:
+    """The timers in µs."""
+
+    __slots__ = (
+        "absolute",
+        "bye",
+        "bye_hard",
+        "bye_ok",
+        "bye_ok_hard",
+        "cancel",
+        "failure",
+        "failures",
+        "no_answer",
+        "one_way",
+    )
+
+    def __init__(self, settings: CallSettings) -> None:
+        self.absolute = settings.absolute_timeout_s * _SECOND
+        self.bye = settings.bye_timeout_s * _SECOND
+        self.bye_hard = settings.bye_timeout_hard_s * _SECOND
+        self.bye_ok = settings.bye_ok_timeout_s * _SECOND
+        self.bye_ok_hard = settings.bye_ok_timeout_hard_s * _SECOND
+        self.cancel = settings.cancel_timeout_s * _SECOND
+        self.failure = settings.failure_timeout_s * _SECOND
+        self.failures = {status: each * _SECOND for status, each in settings.failure_timeouts_s.items()}
+        self.no_answer = settings.no_answer_timeout_s * _SECOND
+        self.one_way = settings.one_way_timeout_s * _SECOND
+
+    def of_failure(self, status: int | None) -> int:
+        """How long a final 3xx to 6xx keeps the call open."""
+        return self.failures.get(status or 0, self.failure)
 
 
-def _end(state: CallState, settings: CallSettings) -> int:
+def end_deadline(state: CallState, limits: Limits) -> int:
+    """Event time at which an open call ends unless something comes."""
     call = state.call
     if state.established:
-        return END_OF_CAPTURE
+        return state.absolute_us
     if call.failure_us is not None:
-        return call.failure_us + failure_timeout_us(call.status, settings)
-    if call.cancel_us is not None:
-        return call.cancel_us + settings.cancel_timeout_s * _SECOND
-    if call.ringing_us is not None:
-        return END_OF_CAPTURE  # RTP decides, or the absolute limit
-    last = call.last_us if state.invite_last_us is None else state.invite_last_us
-    if not (call.requests_seen and call.responses_seen):
-        return last + settings.one_way_timeout_s * _SECOND
-    return last + settings.no_answer_timeout_s * _SECOND
+        due = call.failure_us + limits.of_failure(call.status)
+    elif call.cancel_us is not None:
+        due = call.cancel_us + limits.cancel
+    elif call.ringing_us is not None:
+        return state.absolute_us  # or RTP decides
+    else:
+        last = call.last_us if state.invite_last_us is None else state.invite_last_us
+        heard_both = call.requests_seen and call.responses_seen
+        due = last + (limits.no_answer if heard_both else limits.one_way)
+    return due if due < state.absolute_us else state.absolute_us
 
 
-def _close(call: Call, settings: CallSettings) -> int:
+def close_deadline(call: Call, limits: Limits) -> int:
+    """Event time at which a call that has ended closes unless something comes."""
     last = call.last_us
     if call.bye_ok_us is not None:
-        hard = (call.bye_us or call.bye_ok_us) + settings.bye_ok_timeout_hard_s * _SECOND
-        return min(last + settings.bye_ok_timeout_s * _SECOND, hard)
+        return min(last + limits.bye_ok, (call.bye_us or call.bye_ok_us) + limits.bye_ok_hard)
     if call.bye_us is not None:
-        hard = call.bye_us + settings.bye_timeout_hard_s * _SECOND
-        return min(last + settings.bye_timeout_s * _SECOND, hard)
-    return last + failure_timeout_us(call.status, settings)
-
-
-def failure_timeout_us(status: int | None, settings: CallSettings) -> int:
-    """How long a final 3xx to 6xx keeps the call open."""
-    return settings.failure_timeouts_s.get(status or 0, settings.failure_timeout_s) * _SECOND
+        return min(last + limits.bye, call.bye_us + limits.bye_hard)
+    return last + limits.of_failure(call.status)
 
 
 def end_by_timer(state: CallState, at_us: int) -> None:
