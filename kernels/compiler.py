@@ -186,7 +186,10 @@ def _machine(llvm: Any) -> Any:
 
 def _object_code(function: Callable[..., Any], arguments: list[Argument], llvm: Any) -> Object:
     """Compile with numba; the entry takes each array as pointer and size."""
-    from numba import carray, cfunc, njit, types
+    import numba
+
+    untyped: Any = numba  # its stubs know neither cfunc's options nor what a CFunc is
+    carray, cfunc, njit, types = untyped.carray, untyped.cfunc, untyped.njit, untyped.types
 
     names = dict(function.__globals__)
     for name, value in list(names.items()):

@@ -86,7 +86,6 @@ class Flow(msgspec.Struct):
     vlan: int
     first_us: int = 0  # its first packet, 0 not seen yet
     last_us: int = 0  # last sign of life: the flow's description, or the end of its last stream
-    bound: bool = False
     stream: int = 0
     owners: list[Owner] = []
     owner_count: int = 0
@@ -99,6 +98,12 @@ class Flow(msgspec.Struct):
     rtcp: RtcpSums | None = None
     event: EventInProgress | None = None
     ended_event: int = -1  # timestamp of the last event reported
+
+    def begin(self, stream: int) -> None:
+        """A new stream lives on the flow."""
+        self.stream, self.described = stream, []
+        self.owners, self.owner_count, self.matched_by, self.towards = [], 0, "", True
+        self.rtcp, self.event, self.ended_event, self.clock_rate = None, None, -1, 0
 
 
 _MASK: Final = (1 << 63) - 1

@@ -242,7 +242,8 @@ def _target(s: Ints, b: int, slot: int, bins: Ints) -> int:
     quantile = s[b + QUANTILE]
     half = 1 << (BIN_SHIFT - 1)
     wanted = BIN_FROM_US + (quantile << BIN_SHIFT) + half + MARGIN_US
-    return min(wanted, BIN_FROM_US + (lowest << BIN_SHIFT) + half + SPAN_US)
+    highest = BIN_FROM_US + (lowest << BIN_SHIFT) + half + SPAN_US
+    return wanted if wanted < highest else highest
 
 
 @inlined

@@ -10,6 +10,7 @@ from schemas.rtcp_packets import RtcpBatch
 from schemas.rtp_packets import RtpBatch
 from streams.media import saved
 from streams.media.maps import PayloadKey, PayloadMaps
+from streams.media.outbox import Outbox
 from streams.media.settings import MediaSettings
 from streams.media.site import SiteMedia
 from streams.stage import Fact, Input
@@ -48,9 +49,9 @@ class Media:
     def _site(self, account: str, name: str) -> SiteMedia:
         site = self.sites.get((account, name))
         if site is None:
-            site = self.sites[account, name] = SiteMedia(
-                account, name, self.number, self.dialogs, self.calls, self.maps, self.settings, self.counters
-            )
+            outbox = Outbox(account, name, self.number, self.calls)
+            site = SiteMedia(outbox, self.dialogs, self.maps, self.settings, self.counters)
+            self.sites[account, name] = site
         return site
 
     def changes(self) -> dict[bytes, bytes | None]:

@@ -1,6 +1,7 @@
 """Which call owns an ip:port, from when until when, and whose stream a flow therefore is."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_address
 from typing import Final
 
 import msgspec
@@ -34,6 +35,11 @@ class Owner(msgspec.Struct):
     from_us: int
     until_us: int = NEVER
     answered_us: int = NEVER
+
+    @property
+    def addresses(self) -> set[Address]:
+        """Everywhere a flow of this endpoint may be seen."""
+        return {self.address, self.sip_address, *self.candidates}
 
 
 class Match(msgspec.Struct):
@@ -89,6 +95,18 @@ class Owners:
         """All endpoints of a call, oldest first."""
         return self.by_call.get(cdr_id, [])
 
+    def at(self, address: Address) -> list[Owner]:
+        """The endpoints announced for an address."""
+        return self.by_address.get(address, [])
+
+    def payloads(self, owner: Owner) -> list[Payload]:
+        """The payload types of a stream to or from the endpoint: its own first, then the call's others."""
+        payloads = list(owner.payloads)
+        for other in self.of_call(owner.cdr_id):
+            if other is not owner and other.media == owner.media:
+                payloads += other.payloads
+        return payloads
+
     def forget(self, cdr_id: str) -> None:
         """Drop a call's endpoints."""
         self.touched.add(cdr_id)
@@ -143,6 +161,7 @@ class Owners:
             if owner.cdr_id not in calls:
                 calls.add(owner.cdr_id)
                 match.owners = [*match.owners, owner]
+        match.owners.sort(key=_order)
         return match
 
     def reaches(self, owner: Owner, first_us: int) -> bool:
@@ -228,6 +247,11 @@ class Owners:
             if other.address[0] == peer[0]:
                 return other.branch
         return ""
+
+
+def packed_aliases(aliases: Mapping[str, str]) -> dict[bytes, bytes]:
+    """natalias settings as packed addresses."""
+    return {ip_address(public).packed: ip_address(private).packed for public, private in aliases.items()}
 
 
 def _order(owner: Owner) -> tuple[int, str, str, int, str]:

@@ -70,26 +70,26 @@ def save(site: SiteMedia) -> dict[bytes, bytes | None]:
         owners = site.owners.of_call(cdr_id)
         changes[b"owners:" + cdr_id.encode()] = _encode(owners) if owners else None
     site.owners.touched.clear()
-    for slot in site.touched:
-        flow = site.flow_of[slot]
+    for slot in np.flatnonzero(site.table.changed).tolist():
+        flow = site.table.flow[slot]
         changes[b"flow:%d" % slot] = _encode(_saved_flow(site, flow)) if flow is not None else None
-    site.touched.clear()
+    site.table.changed[:] = False
     return changes
 
 
 def _saved_flow(site: SiteMedia, flow: Flow) -> SavedFlow:
-    slot = flow.slot
+    slot, table = flow.slot, site.table
     return SavedFlow(
-        flow, int(site.status[slot]), int(site.stream_of[slot]), bool(site.sent[slot]),
-        int(site.partition_of[slot]), site.slots.words[slot * WORDS : (slot + 1) * WORDS].tobytes(),
-        site.slots.bins[slot * BINS : (slot + 1) * BINS].tobytes(),
+        flow, int(table.status[slot]), int(table.stream[slot]), bool(table.sent[slot]),
+        int(table.partition[slot]), table.slots.words[slot * WORDS : (slot + 1) * WORDS].tobytes(),
+        table.slots.bins[slot * BINS : (slot + 1) * BINS].tobytes(),
     )  # fmt: skip
 
 
 def _saved_site(site: SiteMedia) -> SavedSite:
     return SavedSite(
-        site.clock, site.told, site.swept, site.arrived, site.events, site.reports, site.reader.sent,
-        list(site.forget_at), [_saved_packets(waiting) for waiting in site.pending],
+        site.clock, site.told, site.swept, site.arrived, site.events, site.reports.waiting,
+        site.reports.reader.sent, list(site.forget_at), [_saved_packets(waiting) for waiting in site.pending],
     )  # fmt: skip
 
 
@@ -116,15 +116,15 @@ def load(site: SiteMedia, state: Mapping[bytes, bytes]) -> None:
     for saved in sorted(flows, key=lambda saved: saved.flow.slot):
         _load_flow(site, saved)
     used = {saved.flow.slot for saved in flows}
-    site.slots.free = [slot for slot in range(site.slots.count) if slot not in used]
+    site.table.slots.free = [slot for slot in range(site.table.slots.count) if slot not in used]
     site.owners.touched.clear()
-    site.touched.clear()
+    site.table.changed[:] = False
 
 
 def _load_site(site: SiteMedia, saved: SavedSite) -> None:
     site.clock, site.told, site.swept, site.arrived = saved.clock, saved.told, saved.swept, saved.arrived
-    site.events, site.reports = saved.events, saved.reports
-    site.reader.sent = saved.sent
+    site.events, site.reports.waiting = saved.events, saved.reports
+    site.reports.reader.sent = saved.sent
     site.forget_at = deque(saved.forget_at)
     site.pending = deque(_pending(packets) for packets in saved.pending)
 
@@ -136,15 +136,15 @@ def _pending(packets: SavedPackets) -> Pending:
 
 
 def _load_flow(site: SiteMedia, saved: SavedFlow) -> None:
-    flow = saved.flow
-    site.place(flow)
-    site.status[flow.slot], site.stream_of[flow.slot] = saved.status, saved.stream
-    site.sent[flow.slot], site.partition_of[flow.slot] = saved.sent, saved.partition
-    site.slots.words[flow.slot * WORDS : (flow.slot + 1) * WORDS] = np.frombuffer(saved.words, np.int64)
-    site.slots.bins[flow.slot * BINS : (flow.slot + 1) * BINS] = np.frombuffer(saved.bins, np.uint16)
+    flow, table, slot = saved.flow, site.table, saved.flow.slot
+    table.place(flow)
+    table.status[slot], table.stream[slot] = saved.status, saved.stream
+    table.sent[slot], table.partition[slot] = saved.sent, saved.partition
+    table.slots.words[slot * WORDS : (slot + 1) * WORDS] = np.frombuffer(saved.words, np.int64)
+    table.slots.bins[slot * BINS : (slot + 1) * BINS] = np.frombuffer(saved.bins, np.uint16)
     flow.owners = [_same(site.owners.of_call(owner.cdr_id), owner) for owner in flow.owners]
     if flow.copies or flow.reports:
-        site.noted.add(flow.slot)
+        site.noted.add(slot)
 
 
 def _same(owners: Iterable[Owner], copy: Owner) -> Owner:

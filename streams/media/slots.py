@@ -20,8 +20,11 @@ class Rows:
         self.cuts = np.zeros(0, np.int64)
         self.control = np.zeros(5, np.int64)
 
-    def make_room(self, rows: int) -> None:
-        """Grow to hold this many rows (and two spare ones)."""
+    def make_room(self, *, rows: int, cuts: int) -> None:
+        """Begin a run: hold at least this many rows (and two spare ones) and cuts."""
+        self.control[:] = 0
+        if len(self.cuts) < 2 * cuts:
+            self.cuts = np.zeros(2 * cuts, np.int64)
         if len(self.slot) < rows + 2:
             self.rows = np.zeros((rows + 2) * 2 * COLUMNS, np.int64)
             self.slot = np.zeros((rows + 2) * 2, np.int64)
@@ -32,6 +35,10 @@ class Rows:
         self.control[kernel.C_ROWS] = self.control[kernel.C_GAPS] = 0
         rows = self.rows[: n * COLUMNS].reshape(n, COLUMNS).copy()
         return rows, self.slot[:n].copy(), self.gaps[: 4 * gaps].reshape(gaps, 4).copy()
+
+    def take_cuts(self) -> list[list[int]]:
+        """Range and position of each place where a new stream begins."""
+        return self.cuts[: 2 * int(self.control[kernel.C_CUTS])].reshape(-1, 2).tolist()
 
 
 class Slots:

@@ -1,0 +1,158 @@
+"""The flows of a site: found by sensor and number, by address, by SSRC; and the slots they own."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.rtp_packets import RtpBatch
+from streams.media.flow import Flow
+from streams.media.owners import Address
+from streams.media.slots import Slots
+
+I64 = NDArray[np.int64]
+
+WAITING, BOUND, UNBOUND = 0, 1, 2
+"""Status of a slot: first packet not bound yet, measured for its owners, measured for nobody."""
+
+NO_SLOT = -1
+
+
+class _Numbers:
+    """Flow number -> slot of one sensor, as a column: numbers rise and are never used again."""
+
+    __slots__ = ("first", "slot")
+
+    def __init__(self) -> None:
+        self.first = 0
+        self.slot: I64 = np.zeros(0, np.int64)
+
+    def find(self, numbers: NDArray[Any]) -> I64:
+        """Slots of these flow numbers, NO_SLOT where there is none."""
+        at = numbers.astype(np.int64) - self.first
+        known = (at >= 0) & (at < len(self.slot))
+        return np.where(known, self.slot[np.where(known, at, 0)], NO_SLOT) if len(self.slot) else at * 0 - 1
+
+    def put(self, number: int, slot: int) -> None:
+        if not len(self.slot):
+            self.first = number
+        at = number - self.first
+        if at < 0:
+            self.slot = np.concatenate([np.full(-at, NO_SLOT, np.int64), self.slot])
+            self.first, at = number, 0
+        if at >= len(self.slot):
+            more = max(at + 1 - len(self.slot), len(self.slot), 256)
+            self.slot = np.concatenate([self.slot, np.full(more, NO_SLOT, np.int64)])
+        self.slot[at] = slot
+
+    def shrink(self) -> None:
+        """Give back the numbers at the front whose flows are gone."""
+        live = np.flatnonzero(self.slot != NO_SLOT)
+        gone = int(live[0]) if len(live) else len(self.slot)
+        if gone > len(self.slot) // 2:
+            self.first, self.slot = self.first + gone, self.slot[gone:]
+
+
+class FlowTable:
+    """Flows and, slot by slot, what the steps look at in columns.
+
+    `status` WAITING, BOUND or UNBOUND; `stream` the id of the stream on the slot; `sent` whether all its
+    owners know its description; `partition` the calls partition its rows go to, -1 for several.
+    """
+
+    def __init__(self) -> None:
+        self.slots = Slots()
+        self.flow: list[Flow | None] = []
+        self.status: NDArray[np.uint8] = np.zeros(0, np.uint8)
+        self.stream: I64 = np.zeros(0, np.int64)
+        self.sent: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self.partition: I64 = np.zeros(0, np.int64)
+        self.changed: NDArray[np.bool_] = np.zeros(0, np.bool_)  # since the state was saved
+        self.count = 0
+        self._numbers: dict[str, _Numbers] = {}
+        self._by_address: dict[Address, list[Flow]] = {}
+        self._by_ssrc: dict[int, list[Flow]] = {}
+
+    def at(self, slot: int) -> Flow:
+        """The flow that owns the slot."""
+        flow = self.flow[slot]
+        assert flow is not None
+        return flow
+
+    def find(self, sensor: str, numbers: NDArray[Any]) -> I64:
+        """Slots of a sensor's flows, NO_SLOT for one that was never described."""
+        known = self._numbers.get(sensor)
+        return known.find(numbers) if known else np.full(len(numbers), NO_SLOT, np.int64)
+
+    def to_or_from(self, addresses: Iterable[Address]) -> list[Flow]:
+        """Flows with one of these addresses at either end, each once."""
+        found = {flow.slot: flow for address in addresses for flow in self._by_address.get(address, ())}
+        return list(found.values())
+
+    def of_ssrc(self, ssrc: int) -> list[Flow]:
+        """Flows with this SSRC."""
+        return self._by_ssrc.get(ssrc, [])
+
+    def describe(self, batch: RtpBatch) -> None:
+        """Take over the batch's flow rows: new flows get a slot."""
+        rows = batch.flows
+        if not len(rows.flow):
+            return
+        slots = self.find(batch.sensor, rows.flow)
+        numbers = (rows.flow, rows.kind, rows.family, rows.src_port, rows.dst_port, rows.ssrc)
+        described = zip(*(column.tolist() for column in (*numbers, rows.dscp, rows.vlan)), strict=True)
+        sources, destinations = rows.src_ip.tobytes(), rows.dst_ip.tobytes()
+        for n, (number, kind, family, src_port, dst_port, ssrc, dscp, vlan) in enumerate(described):
+            if slots[n] != NO_SLOT:
+                flow = self.at(int(slots[n]))
+                flow.dscp, flow.vlan = dscp, vlan
+                continue
+            start, stop = 16 * n, 16 * n + (4 if family == 4 else 16)
+            source, destination = (sources[start:stop], src_port), (destinations[start:stop], dst_port)
+            slot = self.slots.allocate()
+            where = (source, destination, ssrc, dscp, vlan)
+            self.place(Flow(slot, batch.sensor, number, kind, *where, last_us=batch.clock_us))
+            self.status[slot] = WAITING
+
+    def place(self, flow: Flow) -> None:
+        """Enter a flow into its slot and every index."""
+        self.slots.reserve(flow.slot)
+        self._grow(flow.slot)
+        self.flow[flow.slot] = flow
+        self.count += 1
+        self.changed[flow.slot] = True
+        self._numbers.setdefault(flow.sensor, _Numbers()).put(flow.number, flow.slot)
+        self._by_address.setdefault(flow.destination, []).append(flow)
+        self._by_address.setdefault(flow.source, []).append(flow)
+        self._by_ssrc.setdefault(flow.ssrc, []).append(flow)
+
+    def drop(self, flow: Flow) -> None:
+        """Forget a flow; its slot is free."""
+        self.changed[flow.slot] = True
+        self.flow[flow.slot] = None
+        self.count -= 1
+        numbers = self._numbers[flow.sensor]
+        numbers.put(flow.number, NO_SLOT)
+        numbers.shrink()
+        for address in (flow.source, flow.destination):
+            _remove(self._by_address, address, flow)
+        _remove(self._by_ssrc, flow.ssrc, flow)
+        self.slots.release(flow.slot)
+
+    def _grow(self, slot: int) -> None:
+        more = max(256, 2 * len(self.status), slot + 1) - len(self.status)
+        if slot < len(self.status):
+            return
+        for name in ("status", "stream", "sent", "partition", "changed"):
+            column = getattr(self, name)
+            setattr(self, name, np.concatenate([column, np.zeros(more, column.dtype)]))
+        self.flow += [None] * more
+
+
+def _remove(index: dict[Any, list[Flow]], key: Any, flow: Flow) -> None:
+    rest = [other for other in index.get(key, ()) if other is not flow]
+    if rest:
+        index[key] = rest
+    else:
+        index.pop(key, None)
