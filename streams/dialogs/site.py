@@ -403,6 +403,7 @@ class Site:
 
     def _finish(self) -> None:
         """The capture ended: nothing more comes, so what waits is decided, and what is open is closed."""
+        self.now_us = END_OF_CAPTURE  # media that is still heard belongs to the calls that are open
         for key in sorted(self.early, key=lambda each: (self.early[each].due_us, each)):
             self._give_up_waiting(key)
         for state in list(self.by_key.values()):
@@ -481,7 +482,7 @@ def _readable(raw: bytes) -> bytes:
     try:
         raw.decode()
     except UnicodeDecodeError:
-        head, end, body = raw.partition(b"\r\n\r\n")
+        head, end, body = raw.lstrip(b"\r\n").partition(b"\r\n\r\n")
         return head.decode("utf-8", "replace").encode() + end + body
     return raw
 

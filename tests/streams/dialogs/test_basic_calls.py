@@ -171,7 +171,7 @@ def test_the_end_of_the_capture_ends_what_is_open() -> None:
     outcome = run(CallBuilder().answered(1.0), until=30)
     call = outcome.call
     assert (call.end_reason, call.closed, seconds(call.ended_us)) == (CAPTURE_END, True, 1.01)
-    assert outcome.ports[-1] == ("ended", "", 0, 30.0)
+    assert outcome.ports[-1] == ("ended", "", 0, seconds(END_OF_CAPTURE))  # media still belongs to it
     assert outcome.batches[-1].clock_us == END_OF_CAPTURE
 
 
