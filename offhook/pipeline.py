@@ -6,7 +6,8 @@ from typing import Final
 
 from capture.files import open_capture
 from capture.merge import merge
-from capture.sensor import Sensor
+from capture.publisher import Publisher
+from capture.sensor import Batch, Sensor
 from offhook.collect import Collector, Row
 from offhook.report import Progress, Summary
 from offhook.settings import Settings
@@ -31,7 +32,7 @@ class Analysis:
     def __init__(
         self, paths: Sequence[str], settings: Settings, *, want: frozenset[str], encode: bool = False
     ) -> None:
-        """Open the captures; raises CaptureError where one cannot be read. `encode`: events pass the codec."""
+        """Open the captures; CaptureError where one cannot be read. `encode`: events pass the codec."""
         self.settings, self.want = settings, want
         self.progress = Progress()
         self.on_progress: Callable[[Progress], None] | None = None
@@ -47,6 +48,7 @@ class Analysis:
             media=settings.media,
             reads=self._collector.topics,
         )
+        self._publisher = Publisher(self._runner.log)
 
     def __iter__(self) -> Iterator[Row]:
         """Rows in the order in which they become final."""
@@ -60,14 +62,14 @@ class Analysis:
         self._moved(sensor.packets)
         self._sum_up(time.process_time() - began)
 
-    def _take(self, batches: Sequence[object]) -> Iterator[Row]:
+    def _take(self, batches: Sequence[Batch]) -> Iterator[Row]:
         """Publish what was captured, let the stages work, and collect."""
         if not batches:
             return
         for batch in batches:
             if isinstance(batch, SipBatch):
                 yield from self._collector.messages(batch)
-            self._runner.publish(batch, _whole)  # type: ignore[arg-type]
+        self._publisher.publish(batches)
         self._runner.run()
         yield from self._collector.collect(self._runner)
 
@@ -80,13 +82,7 @@ class Analysis:
     def _sum_up(self, cpu_s: float) -> None:
         sensor, summary = self._sensor, self.summary
         summary.calls, summary.streams = self._collector.calls, self._collector.streams
-        summary.packets = {}
         summary.counters = {**sensor.counters, **self._runner.counters}
         summary.warnings = self._source.warnings
         summary.first_us, summary.last_us = sensor.first_us, sensor.last_us
         summary.cpu_s = cpu_s
-
-
-def _whole(batch: object, _partitions: int) -> list[object]:
-    """One partition takes everything."""
-    return [batch]

@@ -5,34 +5,21 @@ its own, encoded events and saved state it is what the tests use to show that no
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
 
 from eventlog.log import Entry
 from eventlog.memory import MemoryLog
 from eventlog.topics import partition
-from schemas.rtcp_packets import RtcpBatch
-from schemas.rtp_packets import RtpBatch
-from schemas.sip_messages import SipBatch
 from streams.calls import Calls
 from streams.media.media import Media
 from streams.media.settings import MediaSettings
 from streams.settings import CallSettings, RecordSettings
 from streams.stage import EVERY_PARTITION, Fact, Input, Stage
 
-TOPIC_OF = {SipBatch: "sip.messages", RtpBatch: "rtp.packets", RtcpBatch: "rtcp.packets"}
-
 READER = "reader"
 """Who reads the facts in the log."""
 
 Pick = Callable[[Sequence["Worker"]], "Worker"]
 """Chooses which of the workers with something to do goes next."""
-
-
-class Splitter(Protocol):
-    """Cuts a captured batch into one batch a partition, all with its clock."""
-
-    def __call__(self, batch: Any, partitions: int) -> Sequence[Any]:
-        """One batch a partition, in order."""
 
 
 class Worker:
@@ -44,13 +31,25 @@ class Worker:
         self.inputs = tuple(inputs)
         self.stage = make()
         self.next = dict.fromkeys(inputs, 0)
+        self.applied = dict.fromkeys(inputs, -1)
 
     def restart(self, log: MemoryLog) -> None:
         """Lose the stage, and make it again from what the log saved."""
         self.stage = self.make()
         self.stage.restore(log.state(self.owner))
-        applied = log.applied_offsets(self.owner)
-        self.next = {topic: applied.get((topic, self.number), -1) + 1 for topic in self.inputs}
+        offsets = log.applied_offsets(self.owner)
+        self.applied = {topic: offsets.get((topic, self.number), -1) for topic in self.inputs}
+        self.next = {topic: at + 1 for topic, at in self.applied.items()}
+
+    def read(self, log: MemoryLog, limit: int | None) -> list[Input]:
+        """The next events of all inputs; one that was applied before is skipped."""
+        found: list[Input] = []
+        for topic, at in self.next.items():
+            entries = log.read(topic, self.number, at, limit)
+            found += [Input(topic, entry.value) for entry in entries if entry.offset > self.applied[topic]]
+            self.next[topic] = at + len(entries)
+            self.applied[topic] = max(self.applied[topic], self.next[topic] - 1)
+        return found
 
 
 class MemoryRunner:
@@ -102,12 +101,6 @@ class MemoryRunner:
                 total[reason] = total.get(reason, 0) + count
         return total
 
-    def publish(self, batch: SipBatch | RtpBatch | RtcpBatch, split: Splitter) -> None:
-        """Append what a sensor captured, to every partition of its topic."""
-        topic = TOPIC_OF[type(batch)]
-        for number, part in enumerate(split(batch, self.log.partitions(topic))):
-            self.log.append(topic, number, b"", part)
-
     def run(self, pick: Pick | None = None, limit: int | None = None) -> None:
         """Step workers until none has anything to read; `limit` events of a topic a step at most."""
         while True:
@@ -121,11 +114,7 @@ class MemoryRunner:
 
     def step(self, worker: Worker, limit: int | None = None) -> None:
         """One step of one worker: inputs, state, facts and offsets in one transaction."""
-        inputs: list[Input] = []
-        for topic, at in worker.next.items():
-            entries = self.log.read(topic, worker.number, at, limit)
-            inputs += [Input(topic, entry.value) for entry in entries]
-            worker.next[topic] = at + len(entries)
+        inputs = worker.read(self.log, limit)
         facts = worker.stage.step(inputs)
         with self.log.transaction(worker.owner) as step:
             for fact in facts:
@@ -133,9 +122,9 @@ class MemoryRunner:
                     step.append(fact.topic, number, fact.key, fact.value)
             if self.saves:
                 step.save(worker.stage.changes())
-            for topic, at in worker.next.items():
-                if at:
-                    step.applied(topic, worker.number, at - 1)
+            for topic, at in worker.applied.items():
+                if at >= 0:
+                    step.applied(topic, worker.number, at)
         if isinstance(worker.stage, Calls):
             self.closed += worker.stage.closed
 
