@@ -55,16 +55,20 @@ HEADERS = 32
 TEXT = 512
 """Characters of any text taken from a SIP header."""
 
-KEY_TEXT = 1_024
-"""Characters of a Call-ID or tag; messages with longer ones are counted and dropped."""
+CALL_ID = 1_024
+"""Characters of a Call-ID; messages with longer ones are counted and dropped."""
 
-HEARD = 1_024
+TAG = 128
+"""Characters of a tag, a branch, a reason phrase or a method; longer ones are kept by their start and a
+checksum."""
+
+HEARD = 512
 """Messages a call remembers to know them again, the oldest forgotten first."""
 
 TRANSACTIONS = 64
 """INVITE transactions a call waits for at once."""
 
-LISTENING = 64
+LISTENING = 32
 """Announced endpoints a call has at once."""
 
 MEDIA = 8

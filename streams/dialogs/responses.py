@@ -112,7 +112,7 @@ def _branch(call: Call, to_tag: str, time_us: int) -> Branch | None:
             return branch
     if len(call.branches) >= bounds.BRANCHES:
         return None
-    branch = Branch(to_tag[: bounds.KEY_TEXT], time_us)
+    branch = Branch(to_tag, time_us)
     call.branches.append(branch)
     return branch
 

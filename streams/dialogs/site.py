@@ -3,6 +3,7 @@
 import heapq
 from bisect import bisect_left
 from typing import Final
+from zlib import crc32
 
 from protocols import sip
 from protocols.sip import SipError, SipMessage
@@ -143,15 +144,14 @@ class Site:
         """Read a message and give it to its call."""
         counters = self.register.counters
         try:
-            raw = packet.raw
-            message = sip.parse(raw if raw.isascii() else _readable(raw))
+            message = _read(packet.raw)
         except SipError:
             counters["unreadable"] += 1
             return
-        call_id, from_tag = message.call_id, message.from_tag
-        if len(call_id) > bounds.KEY_TEXT or len(from_tag) > bounds.KEY_TEXT:
-            counters["key-too-long"] += 1
+        if len(message.call_id) > bounds.CALL_ID:
+            counters["call-id-too-long"] += 1
             return
+        call_id, from_tag = message.call_id, message.from_tag
         side = "a"
         state = self.by_key.get((call_id, from_tag))
         if state is None:
@@ -251,8 +251,12 @@ class Site:
         src_ip, src_port, dst_ip, dst_port = packet.src_ip, packet.src_port, packet.dst_ip, packet.dst_port
         if not message.is_request:
             src_ip, src_port, dst_ip, dst_port = dst_ip, dst_port, src_ip, src_port
+        cdr_id = cdr_id_of(self.account, self.site, message.call_id, message.from_tag, start_us)
+        if cdr_id in register.states:  # evicted in the very microsecond in which it began
+            register.counters["calls-evicted-again"] += 1
+            return
         call = Call(
-            cdr_id_of(self.account, self.site, message.call_id, message.from_tag, start_us),
+            cdr_id,
             self.account,
             self.site,
             message.call_id,
@@ -455,7 +459,7 @@ class Site:
     def _refused(self, key: CallKey) -> bool:
         """Whether a failure waits for the INVITE that this ACK belongs to."""
         waiting = self.early.get(key)
-        return waiting is not None and any(_status(packet.raw) >= 300 for _, packet in waiting.messages)
+        return waiting is not None and any(_read(packet.raw).status >= 300 for _, packet in waiting.messages)
 
     def _give_up_waiting(self, key: CallKey) -> None:
         """The INVITE was not captured: 18x and 2xx make a call without it, others are counted."""
@@ -463,7 +467,7 @@ class Site:
         if waiting is None:
             return
         for sensor, packet in waiting.messages:
-            message = sip.parse(packet.raw if packet.raw.isascii() else _readable(packet.raw))
+            message = _read(packet.raw)
             state = self.by_key.get(key)
             if state is not None:
                 self._join(state, packet, sensor, message, "a")
@@ -473,8 +477,24 @@ class Site:
                 count_other(self.register.counters, message)
 
 
-def _status(raw: bytes) -> int:
-    return sip.parse(raw if raw.isascii() else _readable(raw)).status
+def _read(raw: bytes) -> SipMessage:
+    """A message of which every text can be stored: UTF-8, and what is kept of each message short."""
+    message = sip.parse(raw if raw.isascii() else _readable(raw))
+    if len(message.branch) > bounds.TAG:
+        message.branch = _shortened(message.branch)
+    if len(message.from_tag) > bounds.TAG:
+        message.from_tag = _shortened(message.from_tag)
+    if len(message.to_tag) > bounds.TAG:
+        message.to_tag = _shortened(message.to_tag)
+    if len(message.reason) > bounds.TAG:
+        message.reason = _shortened(message.reason)
+    if len(message.method) > bounds.TAG:
+        message.method = _shortened(message.method)
+    return message
+
+
+def _shortened(text: str) -> str:
+    return f"{text[: bounds.TAG - 9]}~{crc32(text.encode()):08x}"
 
 
 def _readable(raw: bytes) -> bytes:
@@ -500,7 +520,7 @@ def _from_callee(call: Call, packet: SipPacket, message: SipMessage) -> bool:
 def _begins_anew(state: CallState, message: SipMessage, time_us: int) -> bool:
     """Whether an INVITE under a known Call-ID and From tag begins another call."""
     call = state.call
-    if message.to_tag:
+    if message.to_tag or time_us <= call.start_us:
         return False
     if call.bye_us is not None:
         return (time_us > call.bye_us and START_NOT_SEEN not in call.flags) or call.closed

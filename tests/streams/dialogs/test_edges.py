@@ -159,6 +159,17 @@ def test_octets_that_are_no_text_do_not_stop_the_state_from_being_saved() -> Non
     assert outcome.dialogs.changes()
 
 
+def test_long_tags_still_tell_dialogs_apart_and_overlong_call_ids_are_counted() -> None:
+    long = "t" * 5000
+    story = CallBuilder(from_tag=long, to_tag="u" * 300).answered(1.0).bye(9.0, by="b").bye_ok(9.1, by="a")
+    other = CallBuilder(from_tag=long + "x").invite(0.0)
+    outcome = run(story, other, CallBuilder("c" * 2000).invite(0.0), until=100)
+    first, second = outcome.calls
+    assert (first.hung_up_by, first.messages, second.messages) == ("b", 7, 1)
+    assert first.from_tag != second.from_tag and len(first.from_tag) == len(first.to_tag or "") == 128
+    assert outcome.dialogs.counters["call-id-too-long"] == 1
+
+
 def test_over_the_limit_the_oldest_unanswered_call_goes() -> None:
     calls = [CallBuilder(f"c{n}").invite(n * 0.1) for n in range(4)]
     calls[0].ok(0.05)

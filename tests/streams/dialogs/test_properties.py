@@ -234,3 +234,23 @@ def test_every_call_ends_once_more_than_it_goes_on(heard: Heard) -> None:
         assert call["closed"] and call["ended_us"] is not None and call["end_reason"]
         ends = [event for event in result.events["hq"] if event.cdr_id == call["cdr_id"]]
         assert type(ends[-1]).__name__ == "CallEnded"
+
+
+@BOUNDED
+@given(heard=stories(), data=st.data())
+def test_nothing_that_anybody_sends_stops_the_stage(heard: Heard, data: st.DataObject) -> None:
+    """Messages cut, blown up and overwritten: no exception, and the state can still be saved."""
+    broken: Heard = []
+    for sensor, packet in heard:
+        raw = packet.raw
+        at = data.draw(st.integers(0, len(raw)))
+        junk = data.draw(st.binary(max_size=12) | st.just(b"9" * 40) | st.just(b"x" * 2000))
+        fields = [getattr(packet, name) for name in packet.__struct_fields__]
+        fields[-1] = raw[:at] + junk + raw[at + data.draw(st.integers(0, 20)) :]
+        broken.append((sensor, SipPacket(*fields)))
+    dialogs = Dialogs(0, CallSettings())
+    for sensor, packet in broken:
+        dialogs.apply(SipBatch(ACCOUNT, "hq", sensor, packet.time_us, [packet]))
+        dialogs.advance()
+        dialogs.changes()
+    same(one_by_one(broken), one_by_one(broken))
