@@ -257,7 +257,7 @@ def _remember(state: CallState, key: ListenKey, heard: Hearing, offers: bool) ->
 
 def refuse_offer(state: CallState, heard: Hearing, events: list[EndpointEvent]) -> None:
     """A re-INVITE failed: the session stays as it was (RFC 3261 14.1)."""
-    if state.before_offer_cseq != heard.message.cseq:
+    if state.before_offer_cseq != heard.message.cseq or state.call.ended_us is not None:
         return
     for key, old in state.before_offer.items():
         now = state.listening.get(key)
@@ -288,7 +288,9 @@ def close(state: CallState, key: ListenKey, at_us: int, events: list[EndpointEve
 
 
 def close_branch(state: CallState, branch: str, at_us: int, events: list[EndpointEvent]) -> None:
-    """A branch failed: its endpoints go."""
+    """A branch failed: its endpoints go, unless the call has taken them along."""
+    if state.call.ended_us is not None:
+        return
     for key in [key for key in state.listening if key[2] == branch and key[0] == "b"]:
         close(state, key, at_us, events)
     for part in [part for part in state.bodies if part[2] == branch and part[0] == "b"]:
