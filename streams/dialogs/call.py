@@ -110,6 +110,7 @@ class Call(msgspec.Struct):
     flags: list[str] = []
     encrypted_offer: bool = False  # SDP announced SRTP
     t38_offered: bool = False
+    t38_agreed: bool = False  # an answer took the offer up
     media_announced: bool = False  # at least one endpoint announced
     dtx_announced: bool = False  # CN or annexb negotiated
     # ended: known to the dialogs (BYE and 2xx, final failure, signalling timers, end of capture)

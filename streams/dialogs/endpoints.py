@@ -35,6 +35,7 @@ def on_description(state: CallState, heard: Hearing, events: list[EndpointEvent]
                 call.encrypted_offer = True
             if media.kind == "image" and media.t38:
                 call.t38_offered = True
+                call.t38_agreed |= not offers and media.port > 0
             if media.dtx and not offers:
                 call.dtx_announced = True
     branch = "" if heard.sender == "a" else (message.from_tag if message.is_request else message.to_tag)

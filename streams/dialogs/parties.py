@@ -1,6 +1,6 @@
 """Who calls whom, and what else the headers tell: read once from the first INVITE."""
 
-from protocols.sip import NameAddr, SipMessage
+from protocols.sip import NameAddr, SipMessage, readable
 from streams import bounds
 from streams.dialogs.call import Call
 from streams.dialogs.hearing import Hearing
@@ -25,7 +25,11 @@ def _party(address: NameAddr) -> tuple[str | None, str | None, str | None]:
 
 
 def _text(text: str | None) -> str | None:
-    return text[: bounds.TEXT] if text else None
+    if not text:
+        return None
+    if not text.isascii():
+        text = readable(text)  # an escape such as %FF is no UTF-8
+    return text[: bounds.TEXT]
 
 
 def read_invite(call: Call, message: SipMessage, settings: CallSettings) -> None:

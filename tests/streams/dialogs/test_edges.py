@@ -159,6 +159,12 @@ def test_octets_that_are_no_text_do_not_stop_the_state_from_being_saved() -> Non
     assert outcome.dialogs.changes()
 
 
+def test_an_escape_that_is_no_utf8_can_be_stored() -> None:
+    outcome = run(CallBuilder(caller="a%FFb", callee="%C3%A4").answered(), end=False)
+    assert (outcome.call.caller, outcome.call.callee) == ("a\ufffdb", "\xe4")
+    assert outcome.dialogs.changes()
+
+
 def test_long_tags_still_tell_dialogs_apart_and_overlong_call_ids_are_counted() -> None:
     long = "t" * 5000
     story = CallBuilder(from_tag=long, to_tag="u" * 300).answered(1.0).bye(9.0, by="b").bye_ok(9.1, by="a")

@@ -251,7 +251,20 @@ def test_several_media_bundles_and_refused_ones() -> None:
     ]
     assert [payload.codec for payload in opened[0].payloads] == ["PCMU", "PCMA", "H264"]
     call = outcome.call
-    assert call.encrypted_offer and call.t38_offered and call.media_announced and not call.dtx_announced
+    assert call.encrypted_offer and call.t38_offered and not call.t38_agreed
+    assert call.media_announced and not call.dtx_announced
+
+
+@pytest.mark.parametrize(("port", "agreed"), [(30002, True), (0, False)])
+def test_a_fax_is_agreed_by_the_answer(port: int, agreed: bool) -> None:
+    def image(at: int) -> str:
+        return describe(0, more=f"m=image {at} udptl t38\r\n")
+
+    story = CallBuilder().invite(0).ok(1.0).ack(1.1)
+    story.invite(5.0, cseq=2, to_tag=None, sdp=image(20002)).ok(5.1, cseq=2, sdp=image(port))
+    call = run(story, end=False).call
+    assert call.t38_offered
+    assert call.t38_agreed == agreed
 
 
 def test_a_media_that_is_switched_off_closes() -> None:
