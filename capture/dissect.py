@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from capture import layout as at
 from capture.block import Block
-from capture.bounds import NOTES_MAX, UDPTL_HINTS
+from capture.bounds import NOTES_MAX, SORT_BUFFER_US, UDPTL_HINTS
 from capture.dissect_kernel import walk
 from capture.flows import Flows
 from schemas.clock import NOT_STARTED
@@ -46,6 +46,12 @@ class Dissector:
         """Running maximum of packet time; NOT_STARTED before the first packet."""
         return int(self._control[at.C_CLOCK])
 
+    @property
+    def floor_us(self) -> int:
+        """The least place in the sensor's order that a packet can still get."""
+        clock, head = int(self._control[at.C_CLOCK]), int(self._control[at.C_HEAD])
+        return clock if head < clock else clock - SORT_BUFFER_US
+
     def counts(self) -> list[int]:
         """The kernel's counters, by COUNT_*."""
         found: list[int] = self._counts.tolist()
@@ -57,11 +63,11 @@ class Dissector:
 
     def step(self, time_us: int) -> None:
         """The clock has stepped to here."""
-        self._control[at.C_HEAD] = time_us
+        self._control[[at.C_HEAD, at.C_FLUSH_AT]] = time_us
 
     def flushed(self) -> None:
         """A batch was sent: the next one is due from now on."""
-        self._control[at.C_FLUSH_AT] = self._control[at.C_CLOCK]
+        self._control[at.C_FLUSH_AT] = self._control[at.C_HEAD]
 
     def walk(self, block: Block, inner: bool = False) -> Iterator[tuple[int, int]]:
         """Walk the block; yields (STOP_* reason, number of frames done) each time the kernel stops.

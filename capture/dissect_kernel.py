@@ -78,7 +78,6 @@ from capture.layout import (
     F_KEPT,
     F_LAST,
     F_PORTS,
-    F_PROBATION,
     F_RECENT,
     F_SENT_META,
     F_TAG,
@@ -201,6 +200,8 @@ def walk(
         # -- order: place in the sensor's order, running maximum of packet time
         t = I(U(time_ns[at] + 500) // U(1000))
         floor = clock - SORT_BUFFER_US
+        if head < clock:  # set back: nothing is sorted until time has caught up
+            floor = clock
         key = t
         if t < floor:
             key = floor
@@ -212,10 +213,10 @@ def walk(
                 stop = STOP_FLUSH
                 break
             clock = t
-            if t > flush_due:
-                stop = STOP_FLUSH
         if t > head:
             head = t
+            if t > flush_due:
+                stop = STOP_FLUSH
         elif t < head - SORT_BUFFER_US:
             counters[COUNT_MISORDERED] += 1
         i += 1
@@ -757,17 +758,21 @@ def walk(
                 row_head |= 1
         row_length = length << 16 | ip_id
 
-        # -- probation (RFC 3550 A.1): two packets in sequence, on a clock that can be
+        # -- probation (RFC 3550 A.1): two numbers in sequence, in either order, on a clock that can be
         info = flows[U(base + F_INFO)]
         if info & FLAG_PASSED == 0:
             kept_count = flows[U(base + F_KEPT)]
             passes = udptl
-            if kept_count > 0 and ((flows[U(base + F_PROBATION)] >> 32) + 1) & 0xFFFF == sequence:
-                ticks = (timestamp - flows[U(base + F_PROBATION)]) & LOW_32
-                if ticks > LOW_31:
-                    ticks = LOW_32 + 1 - ticks
-                if ticks <= TICKS_FREE + (abs(key - flows[U(base + F_LAST)]) // 1000) * TICKS_PER_MS:
-                    passes = 1
+            for m in range(kept_count):
+                k = (slot * PROBATION_KEPT + m) * KEPT_WORDS
+                before = kept[U(k + KEPT_HEAD)]
+                apart = (sequence - (before >> 16)) & 0xFFFF
+                if apart == 1 or apart == 0xFFFF:
+                    ticks = (timestamp - (before >> 32)) & LOW_32
+                    if ticks > LOW_31:
+                        ticks = LOW_32 + 1 - ticks
+                    if ticks <= TICKS_FREE + (abs(t - kept[U(k + KEPT_ARRIVAL)]) // 1000) * TICKS_PER_MS:
+                        passes = 1
             if passes == 0:
                 if kept_count == PROBATION_KEPT:
                     for j in range((PROBATION_KEPT - 1) * KEPT_WORDS):
@@ -781,7 +786,6 @@ def walk(
                 kept[U(k + KEPT_LENGTH)] = row_length
                 kept[U(k + KEPT_SMALL)] = small
                 flows[U(base + F_KEPT)] = kept_count + 1
-                flows[U(base + F_PROBATION)] = sequence << 32 | timestamp
                 if key > flows[U(base + F_LAST)]:
                     flows[U(base + F_LAST)] = key
                 counters[COUNT_UNCONFIRMED] += 1

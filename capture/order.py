@@ -3,9 +3,9 @@
 A packet over 60 s away from the clock waits for the 8 packets after it. Where one of them is back at the
 old clock, those before it have a bad time: they count as `bad_time` and are given the clock's time.
 Otherwise the clock has stepped (`clock_steps`; a silence of over a minute looks the same): forward, nothing
-else changes; backward, packets keep their own time as data and follow in capture order all that was heard
-before, since the watermark does not go back. Within these bounds the sort buffer of one second (the
-dissector's keys) puts packets in order.
+else changes; backward, all that was heard before is sent, the watermark stays there, and packets keep their
+own time as data and follow in capture order, until time has caught up. Within these bounds the sort buffer
+of one second (the dissector's keys) puts packets in order.
 """
 
 from collections.abc import Iterator

@@ -90,6 +90,9 @@ class Sensor:
             self.first_us = _us(int(block.time_ns[0]))
             dissector.start(self.first_us)
         elif run.step_ns is not None:
+            if _us(run.step_ns) < dissector.clock_us:  # what was heard before comes first
+                self._watermark = dissector.clock_us
+                yield from self.flush()
             dissector.step(_us(run.step_ns))
         yield from self._dissect(block)
         self.last_us = dissector.clock_us
@@ -125,7 +128,7 @@ class Sensor:
             return
         time_us = _us(datagram.time_ns)
         self._offered(datagram.payload)
-        key = max(time_us, self._dissector.clock_us - SORT_BUFFER_US)
+        key = max(time_us, self._dissector.floor_us)
         packet = SipPacket(
             time_us, datagram.src_ip, datagram.src_port, datagram.dst_ip, datagram.dst_port,
             datagram.transport, datagram.dscp, datagram.ttl, datagram.vlan, self._masked(datagram.payload),
