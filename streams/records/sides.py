@@ -75,7 +75,7 @@ def talk_span(call: Call, end_us: int, views: Iterable[StreamView]) -> Span | No
     if call.answer_us is None:
         return None
     fax = [view.first for view in views if view.udptl]
-    if call.t38_offered and not fax:
+    if call.t38_agreed and not fax:
         fax = [max((view.last for view in views if view.audio), default=end_us)]
     return call.answer_us, max(call.answer_us, min([end_us, *fax]))
 

@@ -155,8 +155,13 @@ def test_a_fax_ends_the_voice() -> None:
 
 
 def test_a_fax_that_was_not_heard_ends_the_voice_too() -> None:
-    found = record(answered(t38_offered=True), Stream("a", 0, 12), Stream("b", 0, 11, number=2))
+    found = record(answered(t38_agreed=True), Stream("a", 0, 12), Stream("b", 0, 11, number=2))
     assert (found.dead_air_a, found.dead_air_b, found.lost_after_last_a) == (0.0, 0.0, None)
+
+
+def test_a_fax_that_was_refused_ends_nothing() -> None:
+    found = record(answered(t38_offered=True), Stream("a", 0, 12), Stream("b", 0, 40, number=2))
+    assert (found.dead_air_a, found.dead_air_b) == (28.0, 0.0)
 
 
 def test_a_codec_without_impairment_has_no_score() -> None:
