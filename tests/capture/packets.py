@@ -21,9 +21,7 @@ def rtp(
     between: bytes = b"",
 ) -> bytes:
     """An RTP packet (RFC 3550 5.1); `between` are CSRCs and extension as `first` announces them."""
-    head = struct.pack(
-        ">BBHII", first, marker_type, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc
-    )
+    head = struct.pack(">BBHII", first, marker_type, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc)
     return head + between + payload
 
 

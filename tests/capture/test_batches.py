@@ -47,7 +47,9 @@ def test_the_parts_together_are_the_whole(name: str, partitions: int) -> None:
     assert sum(len(part.rtcp) for part in parts) == len(whole.rtcp)
     for part in parts:
         pairs = {frozenset((f.stream[:2], f.stream[2:4])) for f in part.flows.values()}
-        others = {frozenset((f.stream[:2], f.stream[2:4])) for o in parts if o is not part for f in o.flows.values()}
+        others = {
+            frozenset((f.stream[:2], f.stream[2:4])) for o in parts if o is not part for f in o.flows.values()
+        }
         assert not pairs & others
 
 

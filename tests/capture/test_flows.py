@@ -7,7 +7,7 @@ import pytest
 
 from capture.bounds import PROBATION_KEPT
 from tests.capture.listening import Flow, Heard, blocks_of, listen, sensor
-from tests.capture.packets import A, B, PTIME_NS, START_NS, frame, rtp, stream, udp
+from tests.capture.packets import PTIME_NS, START_NS, A, B, frame, rtp, stream, udp
 from tests.capture.writers import Frame
 
 
@@ -50,7 +50,9 @@ def test_a_stream_found_late_is_not_late_for_the_watermark() -> None:
 
 
 @pytest.mark.parametrize(
-    "ticks", [0, 160, -3000, 90_000, 48_000 * 3], ids=["video", "audio", "B frame", "1 s of video", "after DTX"]
+    "ticks",
+    [0, 160, -3000, 90_000, 48_000 * 3],
+    ids=["video", "audio", "B frame", "1 s of video", "after DTX"],
 )
 def test_timestamps_of_real_clocks_pass(ticks: int) -> None:
     frames = [frame(udp(rtp(n, 10_000 + ticks * n)), START_NS + n * 60 * PTIME_NS) for n in range(3)]
@@ -119,7 +121,11 @@ def test_flows_differ_by_ssrc_and_by_direction() -> None:
 
 def test_a_flow_silent_for_long_comes_back_with_a_new_number() -> None:
     second = 1_000_000_000
-    frames = stream(10) + stream(10, start_ns=START_NS + 200 * second) + stream(10, start_ns=START_NS + 600 * second)
+    frames = (
+        stream(10)
+        + stream(10, start_ns=START_NS + 200 * second)
+        + stream(10, start_ns=START_NS + 600 * second)
+    )
     heard = listen(blocks_of(frames))
     assert [len(flow.packets) for flow in heard.flows.values()] == [20, 10]
     assert list(heard.flows) == [1, 2]
@@ -127,7 +133,10 @@ def test_a_flow_silent_for_long_comes_back_with_a_new_number() -> None:
 
 def test_a_flow_says_when_its_marking_changed() -> None:
     frames = [
-        frame(udp(rtp(n, 160 * n), tos=0xB8 if n < 50 else 0x00, ttl=64 if n < 80 else 60), START_NS + n * PTIME_NS)
+        frame(
+            udp(rtp(n, 160 * n), tos=0xB8 if n < 50 else 0x00, ttl=64 if n < 80 else 60),
+            START_NS + n * PTIME_NS,
+        )
         for n in range(700)
     ]
     by, heard = sensor(), Heard()
@@ -158,7 +167,9 @@ def test_more_flows_than_the_bound_forget_the_silent_ones_first() -> None:
 def test_many_streams_at_once_are_kept_apart() -> None:
     """Over the first size of the hash table and of the ring of rows."""
     frames = [
-        frame(udp(rtp(n, 160 * n, ssrc=s), (A, 2000 + s), (B, 3000 + s), ip_id=n + 1), START_NS + n * PTIME_NS)
+        frame(
+            udp(rtp(n, 160 * n, ssrc=s), (A, 2000 + s), (B, 3000 + s), ip_id=n + 1), START_NS + n * PTIME_NS
+        )
         for n in range(16)
         for s in range(6000)
     ]

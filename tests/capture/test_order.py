@@ -4,7 +4,7 @@ import pytest
 
 from schemas.clock import END_OF_CAPTURE
 from tests.capture.listening import blocks_of, listen, sensor
-from tests.capture.packets import A, B, PTIME_NS, START_NS, frame, sip, stream, udp
+from tests.capture.packets import PTIME_NS, START_NS, A, B, frame, sip, stream, udp
 from tests.capture.writers import Frame
 
 SECOND = 1_000_000_000

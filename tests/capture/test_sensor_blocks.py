@@ -24,12 +24,12 @@ NAMES = [
 ]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def frames_in(name: str) -> list[Frame]:
     return frames_of(open_capture(CAPTURES / name))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def at_once(name: str) -> Heard:
     return listen(blocks_of(frames_in(name)))
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from capture.files import open_capture
 from tests.capture.listening import blocks_of, listen
-from tests.capture.packets import A, B, START_NS, frame, udp
+from tests.capture.packets import START_NS, A, B, frame, udp
 from tests.capture.writers import Frame, frames_of
 from tests.paths import CAPTURES
 
@@ -31,7 +31,10 @@ def test_random_frames(made: list[tuple[bytes, int]]) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.binary(min_size=1, max_size=60), max_size=20), st.sampled_from([5060, 4789, 2152, 6081, 3544, 9]))
+@given(
+    st.lists(st.binary(min_size=1, max_size=60), max_size=20),
+    st.sampled_from([5060, 4789, 2152, 6081, 3544, 9]),
+)
 def test_random_payloads(payloads: list[bytes], port: int) -> None:
     frames = [frame(udp(data, (A, port), (B, port)), START_NS + n) for n, data in enumerate(payloads)]
     listen(blocks_of(frames))

@@ -7,7 +7,7 @@ import pytest
 
 from capture.files import open_capture
 from tests.capture.listening import Heard, blocks_of, listen
-from tests.capture.packets import A, B, START_NS, ethernet, frame, ip, rtp, sip, udp
+from tests.capture.packets import START_NS, A, B, ethernet, frame, ip, rtp, sip, udp
 from tests.capture.writers import Frame, frames_of
 from tests.paths import CAPTURES
 
@@ -18,9 +18,7 @@ def packets() -> list[Frame]:
     """IP packets of a call with DTMF, and the same over IPv6."""
     frames = frames_of(open_capture(CAPTURES / SAMPLE))[:300]
     bare = [Frame(one.time_ns, one.data[14:], one.wire - 14) for one in frames]
-    return [
-        frame for one in bare for frame in (one, Frame(one.time_ns, over_ipv6(one.data), one.wire + 20))
-    ]
+    return [frame for one in bare for frame in (one, Frame(one.time_ns, over_ipv6(one.data), one.wire + 20))]
 
 
 def over_ipv6(packet: bytes) -> bytes:

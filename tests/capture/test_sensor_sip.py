@@ -6,7 +6,7 @@ import pytest
 
 from schemas.rtp_packets import FlowKind
 from tests.capture.listening import Heard, blocks_of, listen, sensor
-from tests.capture.packets import A, B, PTIME_NS, START_NS, frame, ip, rtp, sip, udp
+from tests.capture.packets import PTIME_NS, START_NS, A, B, frame, ip, rtp, sip, udp
 from tests.capture.writers import Frame
 
 SIP_A, SIP_B = (A, 5060), (B, 5060)
@@ -28,7 +28,9 @@ def test_says_where_a_message_came_from_and_how() -> None:
 
 @pytest.mark.parametrize("port", [5060, 15_060])
 def test_finds_sip_on_any_port(port: int) -> None:
-    methods = "INVITE ACK BYE CANCEL REGISTER OPTIONS PRACK SUBSCRIBE NOTIFY PUBLISH INFO REFER MESSAGE UPDATE"
+    methods = (
+        "INVITE ACK BYE CANCEL REGISTER OPTIONS PRACK SUBSCRIBE NOTIFY PUBLISH INFO REFER MESSAGE UPDATE"
+    )
     payloads = [sip(method) for method in methods.split()] + [b"SIP/2.0 200 OK\r\n\r\n"]
     heard = heard_of(*payloads, src=(A, port), dst=(B, port))
     assert [message.raw for message in heard.sip] == payloads

@@ -47,7 +47,9 @@ def test_finds_every_stream_with_its_packets(calls: tuple[Heard, Truth]) -> None
 def test_packets_of_a_flow_are_those_sent(calls: tuple[Heard, Truth]) -> None:
     heard, truth = calls
     sent = {
-        stream["ssrc"]: (stream["seq0"], stream["ts0"]) for call in truth["calls"] for stream in call["streams"]
+        stream["ssrc"]: (stream["seq0"], stream["ts0"])
+        for call in truth["calls"]
+        for stream in call["streams"]
     }
     for flow in heard.flows.values():
         sequence, timestamp = sent[flow.stream.ssrc]

@@ -16,11 +16,13 @@ MISSES_THE_FIRST = {  # tshark takes some packets for something else
     "ntop_nDPI__tests_cfgs_default_pcap_stun_signal.pcapng",
     "ntop_nDPI__tests_cfgs_default_pcap_FAX-Call-t38-CA-TDM-SIP-FB-1.pcap",  # takes RTP for T.38
 }
-BROKEN_METHOD = "ntop_nDPI__tests_cfgs_default_pcap_fuzz-2006-06-26-2594.pcap"  # 53 frames of SIP, one unnamed
+BROKEN_METHOD = (
+    "ntop_nDPI__tests_cfgs_default_pcap_fuzz-2006-06-26-2594.pcap"  # 53 frames of SIP, one unnamed
+)
 HTTP = {"ntop_nDPI__tests_cfgs_default_pcap_http_on_sip_port.pcap"}
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def heard_in(name: str) -> Heard:
     return listen_to(CAPTURES / name)
 
