@@ -33,6 +33,7 @@ ANCHOR_1, ANCHOR_2, ANCHOR_3, HEAD_3 = int(S.ANCHOR_1), int(S.ANCHOR_2), int(S.A
 MASK_3, RUN_3 = int(S.MASK_3), int(S.RUN_3)
 DELAY, CHANGED, QUANTILE, ABOVE, TOTAL = int(S.DELAY), int(S.CHANGED), int(S.QUANTILE), int(S.ABOVE), int(S.TOTAL)
 FIRST, WINDOW_END, KMAX, STARTED = int(S.FIRST), int(S.WINDOW_END), int(S.KMAX), int(S.STARTED)
+FORGIVE_FROM = int(S.FORGIVE_FROM)
 R_WINDOW, R_START, R_END, R_PACKETS = ROW + W.WINDOW, ROW + W.START, ROW + W.END, ROW + W.PACKETS
 R_EXPECTED, R_DUPLICATES, R_REORDERED, R_STRAY = ROW + W.EXPECTED, ROW + W.DUPLICATES, ROW + W.REORDERED, ROW + W.STRAY
 R_JITTER_SUM, R_JITTER_COUNT, R_JITTER_MAX = ROW + W.JITTER_SUM, ROW + W.JITTER_COUNT, ROW + W.JITTER_MAX
@@ -578,7 +579,18 @@ def _one_packet(
     if ahead == 0:
         s[b + R_DUPLICATES] += 1
         return 0
-    if 0 < ahead < MAX_DROPOUT:
+    forgive = s[b + FORGIVE_FROM] > 0 and arrival >= s[b + FORGIVE_FROM]
+    if forgive:
+        s[b + FORGIVE_FROM] = 0
+    if forgive and 1 < ahead < MAX_DROPOUT:
+        _flush_history(s, b)
+        new_ext = ext + ahead
+        s[b + HISTORY] = HISTORY_FULL
+        s[b + GAP_PACKETS] -= HISTORY_BITS - 1
+        s[b + EXT], s[b + BASE] = new_ext, new_ext
+        s[b + R_EXPECTED] += 1
+        s[b + AFTER] = 2
+    elif 0 < ahead < MAX_DROPOUT:
         new_ext = ext + ahead
         s[b + R_EXPECTED] += ahead
         _shift(s, b, ahead)
@@ -701,6 +713,8 @@ def measure(
                 xmin, xmax, anchor = s[b + XMIN], s[b + XMAX], s[b + ANCHOR_3]
                 quantile, above, total = s[b + QUANTILE], s[b + ABOVE], s[b + TOTAL]
                 limit = min(s[b + WINDOW_END], s[b + CUT_AT] + 1)
+                if s[b + FORGIVE_FROM] > 0:
+                    limit = min(limit, s[b + FORGIVE_FROM])
                 idle = min(s[b + IDLE_CUT], PAUSE_US)
                 size = 0
                 begun = i

@@ -196,6 +196,8 @@ class SiteMedia:
             first = flow.owners[0] if flow.owners else None
             if self.table.status[flow.slot] == BOUND and first is not None and first.cdr_id == event.cdr_id:
                 self._change_map(flow, self._map_of(first))
+                if first.answered_us < event.time_us:  # the parties changed over: no loss
+                    self._set(flow, S.FORGIVE_FROM, event.time_us)
         if not new:
             return
         for flow in self.table.to_or_from(owner.addresses):

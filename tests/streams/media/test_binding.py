@@ -3,7 +3,7 @@
 from schemas.media_endpoints import CallAnswered, CallEnded, EndpointClosed, Payload
 from schemas.media_windows import W
 from streams.media.settings import MediaSettings
-from tests.streams.media.traffic import T0, A, B, Heard, Packet, opened, run, talk
+from tests.streams.media.traffic import PCMU, T0, A, B, Heard, Packet, opened, run, talk
 
 PUBLIC = bytes([198, 51, 100, 7])
 
@@ -133,6 +133,16 @@ def test_a_new_offer_changes_the_clock_from_its_time_on() -> None:
         heard = run(packets, events, cuts=cuts)
         assert packets_of(heard) == {"call": 200}
         assert heard.total(W.JITTER_COUNT) == 198  # not across the change of clock
+
+
+def test_the_gap_before_the_first_packet_after_a_new_offer_is_no_loss() -> None:
+    packets = talk(100) + talk(100, start=30.0, first=1600)
+    answered = CallAnswered(at(0.1), "call", "")
+    events = [opened(0.0), answered, opened(28.0, payloads=[Payload(8, "PCMA", 8000), *PCMU])]
+    heard = run(packets, events)
+    assert heard.total(W.PACKETS) == heard.total(W.EXPECTED) == 200
+    assert heard.total(W.RUN_10) == heard.total(W.LOST_2) == 0
+    assert run(packets, events[:1]).total(W.EXPECTED) == 1600
 
 
 def test_digits_are_masked_unless_they_are_wanted() -> None:
