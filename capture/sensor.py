@@ -139,14 +139,12 @@ class Sensor:
         """Take the datagrams that the kernel noted."""
         buffer = block.buffer.data
         for kind, at_payload, captured, wire, ip, ipv6, meta, ports, time_us, key in notes:
-            payload = bytes(buffer[at_payload : at_payload + captured])
-            if ipv6:
-                src_ip, dst_ip = bytes(buffer[ip + 8 : ip + 24]), bytes(buffer[ip + 24 : ip + 40])
-            else:
-                src_ip, dst_ip = bytes(buffer[ip + 12 : ip + 16]), bytes(buffer[ip + 16 : ip + 20])
+            packet = buffer[ip : at_payload + captured].tobytes()
+            payload = packet[at_payload - ip :]
+            src_ip, dst_ip = (packet[8:24], packet[24:40]) if ipv6 else (packet[12:16], packet[16:20])
             if kind == at.NOTE_RTCP:
-                packet = RtcpPacket(time_us, src_ip, ports >> 16, dst_ip, ports & 0xFFFF, payload)
-                self._rtcp.add(key, packet)
+                report = RtcpPacket(time_us, src_ip, ports >> 16, dst_ip, ports & 0xFFFF, payload)
+                self._rtcp.add(key, report)
                 continue
             message = self._message(kind, payload, captured < wire)
             if message is None:
