@@ -53,6 +53,7 @@ HISTORY_BITS = 62
 HISTORY_FULL = (1 << 62) - 1
 MAX_DROPOUT = 3000  # RFC 3550 A.1
 JUMP, JUMP_US = 200, 1_000_000  # a larger jump in less time is a restart
+FORGIVE_US = 2_000_000  # so soon after a new offer a gap of the numbers is the changeover
 GMIN = 16  # RFC 3611 4.7.2
 MAX_RUN = 1024  # a longer run in a playout buffer is a pause
 WRONG_TIMESTAMP_NS = 10_000_000_000
@@ -581,6 +582,7 @@ def _one_packet(
         return 0
     forgive = s[b + FORGIVE_FROM] > 0 and arrival >= s[b + FORGIVE_FROM]
     if forgive:
+        forgive = arrival < s[b + FORGIVE_FROM] + FORGIVE_US
         s[b + FORGIVE_FROM] = 0
     if forgive and 1 < ahead < MAX_DROPOUT:
         _flush_history(s, b)
@@ -589,7 +591,7 @@ def _one_packet(
         s[b + GAP_PACKETS] -= HISTORY_BITS - 1
         s[b + EXT], s[b + BASE] = new_ext, new_ext
         s[b + R_EXPECTED] += 1
-        s[b + AFTER] = 2
+        s[b + AFTER] = 1
     elif 0 < ahead < MAX_DROPOUT:
         new_ext = ext + ahead
         s[b + R_EXPECTED] += ahead

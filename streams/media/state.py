@@ -72,7 +72,7 @@ class S(IntEnum):
     WINDOW_END = 55
     KMAX = 56  # newest slot held or played
     STARTED = 57  # 1: packet 0 of the playout is known
-    FORGIVE_FROM = 58  # a gap of the numbers before the first packet from here on is no loss, 0 none
+    FORGIVE_FROM = 58  # a gap of the numbers just after this is no loss, 0 none
 
 
 ROW: Final = 64

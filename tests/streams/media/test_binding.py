@@ -138,7 +138,7 @@ def test_a_new_offer_changes_the_clock_from_its_time_on() -> None:
 def test_the_gap_before_the_first_packet_after_a_new_offer_is_no_loss() -> None:
     packets = talk(100) + talk(100, start=30.0, first=1600)
     answered = CallAnswered(at(0.1), "call", "")
-    events = [opened(0.0), answered, opened(28.0, payloads=[Payload(8, "PCMA", 8000), *PCMU])]
+    events = [opened(0.0), answered, opened(29.0, payloads=[Payload(8, "PCMA", 8000), *PCMU])]
     heard = run(packets, events)
     assert heard.total(W.PACKETS) == heard.total(W.EXPECTED) == 200
     assert heard.total(W.RUN_10) == heard.total(W.LOST_2) == 0
