@@ -1,4 +1,4 @@
-"""Rule 3: the same packets give the same records, byte for byte, however they are taken through the system."""
+"""Rule 3: the same packets give the same records, byte for byte, whatever way they take."""
 
 import subprocess
 import sys
@@ -28,14 +28,17 @@ REAL = [
 ]
 
 
+GENERATED = {
+    "gen_calls.py": "--calls 12 --seconds 14 --loss 2 --jitter-ms 15 --stagger 8",
+    "gen_golden.py": "--calls 8 --seconds 12 --rate 2 --loss 3 --burst 3 --jitter-ms 30 --no-answer-pct 20",
+}
+
+
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Calls with loss, jitter that reorders, and bursts."""
     folder, made = tmp_path_factory.mktemp("generated"), []
-    for name, options in {
-        "gen_calls.py": "--calls 12 --seconds 14 --loss 2 --jitter-ms 15 --stagger 8",
-        "gen_golden.py": "--calls 8 --seconds 12 --rate 2 --loss 3 --burst 3 --jitter-ms 30 --no-answer-pct 20",
-    }.items():
+    for name, options in GENERATED.items():
         made.append(folder / f"{name}.pcap")
         command = [sys.executable, TOOLS / name, *options.split(), "--out", made[-1]]
         subprocess.run(command, check=True, capture_output=True)
@@ -62,7 +65,7 @@ def assert_same(capture: Path, way: Way) -> None:
 ways = st.builds(
     Way,
     seed=st.integers(0, 2**32),
-    frames_a_block=st.sampled_from([0, 1, 7, 100, 1000]),
+    frames_a_block=st.sampled_from([0, 13, 100, 1000]),
     flush_every=st.sampled_from([0, 0, 1, 3, 20]),
     calls_partitions=st.integers(1, 8),
     media_partitions=st.integers(1, 8),
