@@ -3,6 +3,7 @@
 from typing import Final
 
 from capture import layout as at
+from capture.slow.counters import MEANING as SLOW_MEANING
 
 PACKETS: Final[dict[int, tuple[str, str]]] = {
     at.COUNT_RTP: ("rtp", "RTP packets of recognised streams"),
@@ -42,9 +43,12 @@ OTHERS: Final[dict[str, str]] = {
 KINDS: Final = frozenset([name for name, _ in PACKETS.values()] + ["sip", "sip_keepalives"])
 """Counters that say what was seen; the others say what was lost or is odd."""
 
-MEANING: Final[dict[str, str]] = dict([*PACKETS.values(), *DISCARDS.values()]) | OTHERS
+_OWN: Final[dict[str, str]] = dict([*PACKETS.values(), *DISCARDS.values()]) | OTHERS
+
+MEANING: Final[dict[str, str]] = SLOW_MEANING | _OWN
+"""Every counter of a sensor, those of the slow path among them, in words."""
 
 
 def zeros() -> dict[str, int]:
-    """A counter for each name."""
-    return dict.fromkeys(MEANING, 0)
+    """A counter for each name of the dissector's."""
+    return dict.fromkeys(_OWN, 0)

@@ -18,6 +18,7 @@ from capture.block import Block
 from capture.bounds import CLOCK_JUMP_US, CLOCK_WITNESSES
 
 JUMP_NS = CLOCK_JUMP_US * 1000
+LAST_NS = 1 << 62
 
 
 class Run(NamedTuple):
@@ -45,6 +46,7 @@ class Clock:
 
     def admit(self, block: Block) -> Iterator[Run]:
         """Runs of frames whose time is settled, in capture order; valid until the next is asked for."""
+        block = _sane(block)
         at, frames = 0, len(block.offset)
         while at < frames:
             if self._waiting or self._head is None:
@@ -101,6 +103,13 @@ class Clock:
                 yield _run(waiting.pop(0), None, times[0])
             else:
                 return
+
+
+def _sane(block: Block) -> Block:
+    """Times that no clock can tell, before 1970 or after 2116, become the nearest that one can."""
+    if int(block.time_ns.min()) >= 0 and int(block.time_ns.max()) <= LAST_NS:
+        return block
+    return msgspec.structs.replace(block, time_ns=np.clip(block.time_ns, 0, LAST_NS))
 
 
 def _near(one: int, two: int) -> bool:

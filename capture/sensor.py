@@ -32,7 +32,7 @@ class Sensor:
     """Dissects what one capturing machine heard.
 
     Order: with M the running maximum of packet time, a packet's key is max(its time, M - 1 s); output is
-    in order of key, equal keys in capture order. A flush sends what has a key up to the watermark M - 1 s
+    in order of key, equal keys in capture order. A flush sends what has a key before the watermark M - 1 s
     and keeps the rest. An older packet keeps its own time and counts as `misordered`.
     """
 
@@ -70,19 +70,24 @@ class Sensor:
         return [batch for run in self._clock.admit(block) for batch in self._walk(run)]
 
     def flush(self) -> list[Batch]:
-        """What is there up to the watermark: one batch each of SIP, RTCP and RTP, empty or not."""
+        """What lies before the watermark: one batch each of SIP, RTCP and RTP, empty or not."""
         clock = self._dissector.clock_us
         if clock != NOT_STARTED:
             self._watermark = max(self._watermark, clock - SORT_BUFFER_US)
         self._dissector.flushed()
-        return self._send(self._watermark, self._watermark)
+        return self._send(self._watermark)
 
     def close(self) -> list[Batch]:
-        """The capture has ended: everything, with the last watermark there is."""
+        """The capture has ended: everything, up to its last packet's time first, so that timers fire alike
+        however it was flushed; then the last watermark there is."""
         batches = [batch for run in self._clock.end() for batch in self._walk(run)]
         for datagram in self._slow.flush():
             batches += self._take(datagram)
-        return batches + self._send(END_OF_CAPTURE, END_OF_CAPTURE)
+        clock = self._dissector.clock_us
+        if clock != NOT_STARTED:
+            self._watermark = max(self._watermark, clock + 1)
+            batches += self._send(self._watermark)
+        return batches + self._send(END_OF_CAPTURE)
 
     def _walk(self, run: Run) -> Iterator[Batch]:
         block, dissector = run.block, self._dissector
@@ -91,7 +96,7 @@ class Sensor:
             dissector.start(self.first_us)
         elif run.step_ns is not None:
             if _us(run.step_ns) < dissector.clock_us:  # what was heard before comes first
-                self._watermark = dissector.clock_us
+                self._watermark = dissector.clock_us + 1
                 yield from self.flush()
             dissector.step(_us(run.step_ns))
         yield from self._dissect(block)
@@ -108,8 +113,8 @@ class Sensor:
                 yield from self._dissect_slow(block, done - 1)
             elif stop == at.STOP_ROWS and not dissector.flows.make_room():
                 self._counts["sort_buffer_full"] += 1
-                self._watermark = max(self._watermark, dissector.clock_us)
-                yield from self._send(self._watermark, self._watermark)
+                self._watermark = max(self._watermark, dissector.clock_us + 1)
+                yield from self._send(self._watermark)
 
     def _dissect_slow(self, block: Block, frame: int) -> Iterator[Batch]:
         """One frame through the slow path, its datagrams back through the kernel, before the next frame."""
@@ -176,8 +181,9 @@ class Sensor:
         self._counts["sip"] += 1
         self._sip.add(key, packet)
 
-    def _send(self, clock_us: int, watermark_us: int) -> list[Batch]:
+    def _send(self, clock_us: int) -> list[Batch]:
         account, site, name = self.account, self.site, self.name
+        watermark_us = clock_us - 1  # what comes at the watermark itself is still to be said
         return [
             SipBatch(account, site, name, clock_us, self._sip.take(watermark_us)),
             RtcpBatch(account, site, name, clock_us, self._rtcp.take(watermark_us)),

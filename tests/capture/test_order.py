@@ -24,11 +24,12 @@ def test_a_flush_keeps_the_last_second_and_says_so() -> None:
     (block,) = blocks_of(frames)
     assert by.feed(block) == []
     first, _, _ = by.flush()
-    assert call_ids([one.raw for one in first.messages]) == ["0", "1"]
+    assert call_ids([one.raw for one in first.messages]) == ["0"]
     assert first.clock_us == START_NS // 1000 + 500_000
-    last, _, _ = by.close()
-    assert call_ids([one.raw for one in last.messages]) == ["2", "3"]
-    assert last.clock_us == END_OF_CAPTURE
+    rest, _, _, last, *_ = by.close()
+    assert call_ids([one.raw for one in rest.messages]) == ["1", "2", "3"]
+    assert rest.clock_us == START_NS // 1000 + 1_500_001
+    assert (last.messages, last.clock_us) == ([], END_OF_CAPTURE)
 
 
 def test_a_batch_is_due_after_two_seconds_of_packets() -> None:
@@ -116,3 +117,11 @@ def test_a_quiet_link_is_no_bad_time() -> None:
     heard = listen(blocks_of(frames))
     assert call_ids([one.raw for one in heard.sip]) == [str(n) for n in range(30)]
     assert "bad_time" not in heard.counters
+
+
+def test_a_clock_that_stands_still_fills_the_sort_buffer_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("capture.flows.ROWS_MAX", 65_536)
+    frames = [one._replace(time_ns=0) for one in stream(300)] * 300
+    heard = listen(blocks_of(frames, 30_000))
+    assert heard.counters == {"rtp": 90_000, "sort_buffer_full": 1}
+    assert sum(len(flow.packets) for flow in heard.flows.values()) == 90_000

@@ -57,7 +57,7 @@ def test_flipped_and_cut_frames(data: st.DataObject) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(0, 2**62), min_size=1, max_size=60), st.integers(1, 20))
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=60), st.integers(1, 20))
 def test_any_times(times: list[int], size: int) -> None:
     frames = [one._replace(time_ns=time) for one, time in zip(FRAMES, times, strict=False)]
     heard = listen(blocks_of(frames, size))
