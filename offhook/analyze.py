@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import gc
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -67,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
     selection = Selection(options.rows, options.filter, clock)
     _check_output(options)
     _say_when_compiling()
+    collect_seldom()
     live = "-" in options.files
     analysis = Analysis(options.files, chosen, want=frozenset({selection.want}))
     shown = Shown()
@@ -83,6 +85,16 @@ def run(options: argparse.Namespace) -> int:
     if options.format != "table" or options.output:
         _warn(analysis.summary.warnings)
     return FAILED if options.strict and analysis.summary.warnings else DONE
+
+
+def collect_seldom() -> None:
+    """Let the cyclic garbage collector look seldom, and never at what the imports made.
+
+    Calls, messages and rows hold no cycles: reference counts free them. The collector would walk all calls
+    in progress again and again to find nothing, at a fifth of the whole run.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _writer(

@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     """Import the command's own module and run it."""
     if options.command == "analyze":
+        # numpy's linear algebra, which nothing here uses, would start a thread a core: a tenth of a second.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from offhook import analyze
 
         return analyze.run(options)

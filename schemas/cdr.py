@@ -7,14 +7,14 @@ seconds, `_ms` in milliseconds. Unknown is None. Definitions: docs/guide.md, "Th
 import msgspec
 
 
-class RelatedCall(msgspec.Struct, frozen=True):
+class RelatedCall(msgspec.Struct, frozen=True, gc=False):
     """Another call that belongs to this one: its Call-ID, and why we think so (x-call-id, session-id ...)."""
 
     call_id: str
     why: str
 
 
-class SipEvent(msgspec.Struct, frozen=True):
+class SipEvent(msgspec.Struct, frozen=True, gc=False):
     """One line of the call's SIP history."""
 
     time: int
@@ -33,7 +33,7 @@ class SipEvent(msgspec.Struct, frozen=True):
     sdp: bool
 
 
-class DtmfEvent(msgspec.Struct, frozen=True):
+class DtmfEvent(msgspec.Struct, frozen=True, gc=False):
     """One digit: `source` rfc4733, rfc4733-tone or sip-info; masked as X unless the settings keep digits."""
 
     time: int
@@ -43,7 +43,7 @@ class DtmfEvent(msgspec.Struct, frozen=True):
     source: str
 
 
-class HoldInterval(msgspec.Struct, frozen=True):
+class HoldInterval(msgspec.Struct, frozen=True, gc=False):
     """A side put the call on hold (sendonly, inactive or c=0.0.0.0), until None at the call's end."""
 
     side: str
@@ -51,7 +51,7 @@ class HoldInterval(msgspec.Struct, frozen=True):
     until: int | None
 
 
-class RtcpFigures(msgspec.Struct, frozen=True):
+class RtcpFigures(msgspec.Struct, frozen=True, gc=False):
     """What the receiver of a stream reported by RTCP."""
 
     loss_max: int | None
@@ -64,7 +64,7 @@ class RtcpFigures(msgspec.Struct, frozen=True):
     xr_mos_cq: float | None
 
 
-class StreamRecord(msgspec.Struct, frozen=True):
+class StreamRecord(msgspec.Struct, frozen=True, gc=False):
     """One RTP (or UDPTL) stream. `call_id` and `cdr_id` are None where no call announced it."""
 
     stream_id: str
@@ -121,7 +121,7 @@ class StreamRecord(msgspec.Struct, frozen=True):
     rtcp: RtcpFigures | None
 
 
-class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One call: all dialogs of one INVITE."""
 
     # identity

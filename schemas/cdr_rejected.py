@@ -3,7 +3,7 @@
 import msgspec
 
 
-class RejectedCall(msgspec.Struct, frozen=True, kw_only=True):
+class RejectedCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A call that found no channel free: who, when, how it went; no media, no history.
 
     Times are µs since the epoch. `channels` were in use when it asked, itself counted; `channels_max` is

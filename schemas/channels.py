@@ -3,7 +3,7 @@
 import msgspec
 
 
-class ChannelEvent(msgspec.Struct, frozen=True):
+class ChannelEvent(msgspec.Struct, frozen=True, gc=False):
     """A channel taken (first 18x or 2xx) or given back (end of the call) at `time_us`."""
 
     time_us: int
@@ -25,7 +25,7 @@ class ChannelBatch(msgspec.Struct, frozen=True):
     events: list[ChannelEvent]
 
 
-class ChannelDecision(msgspec.Struct, frozen=True):
+class ChannelDecision(msgspec.Struct, frozen=True, gc=False):
     """Admitted, or over the limit; `taken` channels were in use then, this one counted."""
 
     account: str

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Payload(msgspec.Struct, frozen=True, array_like=True):
+class Payload(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One row of a payload map: RTP payload type, encoding name in upper case, clock rate in Hz."""
 
     payload_type: int
@@ -11,7 +11,7 @@ class Payload(msgspec.Struct, frozen=True, array_like=True):
     clock_rate: int
 
 
-class EndpointOpened(msgspec.Struct, frozen=True, tag="opened"):
+class EndpointOpened(msgspec.Struct, frozen=True, tag="opened", gc=False):
     """A call announced that one of its sides listens on ip:port, from `time_us` on.
 
     `owner` is the endpoint's side: "a" where the caller listens (its packets' destination is then heard
@@ -41,7 +41,7 @@ class EndpointOpened(msgspec.Struct, frozen=True, tag="opened"):
     candidates: list[tuple[bytes, int]] = []
 
 
-class EndpointClosed(msgspec.Struct, frozen=True, tag="closed"):
+class EndpointClosed(msgspec.Struct, frozen=True, tag="closed", gc=False):
     """The call no longer listens on ip:port on this side, hop and branch (replaced, branch failed)."""
 
     time_us: int
@@ -53,7 +53,7 @@ class EndpointClosed(msgspec.Struct, frozen=True, tag="closed"):
     port: int
 
 
-class CallAnswered(msgspec.Struct, frozen=True, tag="answered"):
+class CallAnswered(msgspec.Struct, frozen=True, tag="answered", gc=False):
     """The call's first 2xx; `branch` is the answered one."""
 
     time_us: int
@@ -61,7 +61,7 @@ class CallAnswered(msgspec.Struct, frozen=True, tag="answered"):
     branch: str
 
 
-class CallEnded(msgspec.Struct, frozen=True, tag="ended"):
+class CallEnded(msgspec.Struct, frozen=True, tag="ended", gc=False):
     """The call ended (BYE, final failure, timer): all its endpoints close at `time_us`."""
 
     time_us: int

@@ -69,7 +69,7 @@ MAXIMA = (W.JITTER_MAX, W.DELTA_MAX, W.DTX)
 """Columns that fold by maximum; counts and sums fold by addition."""
 
 
-class StreamInfo(msgspec.Struct, frozen=True):
+class StreamInfo(msgspec.Struct, frozen=True, gc=False):
     """One stream as one of its owners sees it; sent with the stream's first row.
 
     `stream` is a 63-bit hash of sensor, addresses, SSRC and first packet time. `cdr_id` and `call_id` are
@@ -101,7 +101,7 @@ class StreamInfo(msgspec.Struct, frozen=True):
     first_us: int
 
 
-class Gap(msgspec.Struct, frozen=True, array_like=True):
+class Gap(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Nothing heard on a stream for 2 s and more: from its packet at `from_us` to the next at `to_us`.
 
     `suppressed`: silence suppression explains it (comfort noise, or marker and no sequence gap).
@@ -113,7 +113,7 @@ class Gap(msgspec.Struct, frozen=True, array_like=True):
     suppressed: bool
 
 
-class Digit(msgspec.Struct, frozen=True, array_like=True):
+class Digit(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One RFC 4733 event, `digit` masked as X unless the settings keep digits."""
 
     stream: int
@@ -122,7 +122,7 @@ class Digit(msgspec.Struct, frozen=True, array_like=True):
     duration_ms: int
 
 
-class RtcpSummary(msgspec.Struct, frozen=True, array_like=True):
+class RtcpSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Receiver's reports about a stream, summed up since its start (the newest row replaces older ones).
 
     `loss_max` is the highest signed cumulative loss in packets, fractions are in 1/256, jitters and round

@@ -25,7 +25,7 @@ FORKED: Final = "forked"  # more than one answering dialog
 EVENTS_OMITTED: Final = "events-omitted"
 
 
-class Branch(msgspec.Struct):
+class Branch(msgspec.Struct, gc=False):
     """One answering dialog of the call, by its To tag."""
 
     to_tag: str
@@ -35,7 +35,7 @@ class Branch(msgspec.Struct):
     failed: bool = False
 
 
-class Call(msgspec.Struct):
+class Call(msgspec.Struct, gc=False):
     """All dialogs of one INVITE: one Call-ID and From tag within a site.
 
     Times are packet times in µs. `start_us` is the time of the first message applied, fixed at creation,

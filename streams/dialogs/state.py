@@ -38,14 +38,14 @@ class Heard(msgspec.Struct, array_like=True, gc=False):
     again: int = 0
 
 
-class Listening(msgspec.Struct, array_like=True):
+class Listening(msgspec.Struct, array_like=True, gc=False):
     """An endpoint a side listens on now; not announced where another hop has announced the same."""
 
     opened: EndpointOpened
     announced: bool
 
 
-class CallState(msgspec.Struct):
+class CallState(msgspec.Struct, gc=False):
     """A call and the dialogs' own bookkeeping. Changed in place."""
 
     call: Call
@@ -75,7 +75,7 @@ class CallState(msgspec.Struct):
     agent_b_sure: bool = False
 
 
-class Early(msgspec.Struct):
+class Early(msgspec.Struct, gc=False):
     """Responses to an INVITE that has not been heard."""
 
     due_us: int

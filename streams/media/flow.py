@@ -72,7 +72,7 @@ class EventInProgress(msgspec.Struct, array_like=True):
     duration: int
 
 
-class Flow(msgspec.Struct):
+class Flow(msgspec.Struct, gc=False):
     """Slot, description, and the stream now on it (owners None: its first packet is not bound yet)."""
 
     slot: int

@@ -87,7 +87,11 @@ class FlowTable:
 
     def to_or_from(self, addresses: Iterable[Address]) -> list[Flow]:
         """Flows with one of these addresses at either end, each once."""
-        found = {flow.slot: flow for address in addresses for flow in self._by_address.get(address, ())}
+        found: dict[int, Flow] = {}
+        by_address = self._by_address
+        for address in addresses:
+            for flow in by_address.get(address, ()):
+                found[flow.slot] = flow
         return list(found.values())
 
     def of_ssrc(self, ssrc: int) -> list[Flow]:
@@ -128,22 +132,25 @@ class FlowTable:
         self._by_ssrc.setdefault(flow.ssrc, []).append(flow)
 
     def drop(self, flow: Flow) -> None:
-        """Forget a flow; its slot is free."""
+        """Forget a flow; its slot is free. After the last of several, `shrink` is due."""
         self.changed[flow.slot] = True
         self.flow[flow.slot] = None
         self.count -= 1
-        numbers = self._numbers[flow.sensor]
-        numbers.put(flow.number, NO_SLOT)
-        numbers.shrink()
+        self._numbers[flow.sensor].put(flow.number, NO_SLOT)
         for address in (flow.source, flow.destination):
             _remove(self._by_address, address, flow)
         _remove(self._by_ssrc, flow.ssrc, flow)
         self.slots.release(flow.slot)
 
+    def shrink(self) -> None:
+        """Give back what only dropped flows needed."""
+        for numbers in self._numbers.values():
+            numbers.shrink()
+
     def _grow(self, slot: int) -> None:
-        more = max(256, 2 * len(self.status), slot + 1) - len(self.status)
         if slot < len(self.status):
             return
+        more = max(256, 2 * len(self.status), slot + 1) - len(self.status)
         for name in ("status", "stream", "sent", "partition", "changed"):
             column = getattr(self, name)
             setattr(self, name, np.concatenate([column, np.zeros(more, column.dtype)]))

@@ -24,11 +24,22 @@ class PayloadMaps:
     def __init__(self) -> None:
         self.keys: list[PayloadKey] = []
         self._numbers: dict[PayloadKey, int] = {}
+        self._announced: dict[PayloadKey, int] = {}
         self.ticks = np.zeros(0, np.int64)  # ns << 12 per timestamp unit, 0 unknown
         self.kinds = np.zeros(0, np.int64)
         self.codecs: list[dict[int, str]] = []
         self.quality = QualityTable()
         self.number(())
+
+    def announced(self, payloads: list[Payload]) -> int:
+        """The map's number for a payload list, in which the first row of a type wins."""
+        rows = tuple([(each.payload_type, each.codec, each.clock_rate) for each in payloads])
+        number = self._announced.get(rows)
+        if number is None:
+            number = self.number(_key_of(rows))
+            if len(self._announced) < PAYLOAD_MAPS_MAX:
+                self._announced[rows] = number
+        return number
 
     def number(self, payloads: PayloadKey) -> int:
         """The map's number; it is made where it is new."""
@@ -68,9 +79,9 @@ def _kind(codec: str, media: str) -> Kind:
     return Kind.VIDEO if media == "video" else Kind.VOICE
 
 
-def key_of(payloads: list[Payload]) -> PayloadKey:
-    """A payload list as a map's key; the first row of a type wins."""
+def _key_of(rows: PayloadKey) -> PayloadKey:
+    """A payload list as a map's key."""
     seen: dict[int, tuple[int, str, int]] = {}
-    for payload in payloads:
-        seen.setdefault(payload.payload_type, (payload.payload_type, payload.codec, payload.clock_rate))
+    for row in rows:
+        seen.setdefault(row[0], row)
     return tuple(sorted(seen.values()))

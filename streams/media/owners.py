@@ -17,7 +17,7 @@ Address = tuple[bytes, int]
 """Packed IP, port."""
 
 
-class Owner(msgspec.Struct):
+class Owner(msgspec.Struct, gc=False):
     """One endpoint of a call: side `owner` listens on `address` from `from_us` until `until_us`."""
 
     cdr_id: str
@@ -42,7 +42,7 @@ class Owner(msgspec.Struct):
         return {self.address, self.sip_address, *self.candidates}
 
 
-class Match(msgspec.Struct):
+class Match(msgspec.Struct, gc=False):
     """The owners of a flow, one a call, and by which rule they were found."""
 
     owners: list[Owner]
@@ -102,7 +102,7 @@ class Owners:
     def payloads(self, owner: Owner) -> list[Payload]:
         """The payload types of a stream to or from the endpoint: its own first, then the call's others."""
         payloads = list(owner.payloads)
-        for other in self.of_call(owner.cdr_id):
+        for other in self.by_call.get(owner.cdr_id, ()):
             if other is not owner and other.media == owner.media:
                 payloads += other.payloads
         return payloads
@@ -131,6 +131,9 @@ class Owners:
         Endpoints announced by then go before those that reach back; of these the earliest announcement.
         """
         reach = min(now_us, first_us + REACH_BACK_US)
+        owners = self.by_address.get(destination, ())
+        if len(owners) == 1 and owners[0].from_us <= first_us <= owners[0].until_us:  # almost always
+            return Match([owners[0]], "sdp-destination", True)
         known = self._first_fit(source, destination, first_us, first_us)
         if known is not None:
             return self._joined(known, source, destination, first_us, reach)

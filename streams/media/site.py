@@ -25,7 +25,7 @@ from streams.clock import SiteClock
 from streams.media import kernel
 from streams.media.flow import Flow, stream_id, stream_info
 from streams.media.flow_table import BOUND, NO_SLOT, UNBOUND, WAITING, FlowTable
-from streams.media.maps import STATIC_MAP, PayloadMaps, key_of
+from streams.media.maps import STATIC_MAP, PayloadMaps
 from streams.media.outbox import Outbox
 from streams.media.owners import REACH_BACK_US, Match, Owner, Owners, packed_aliases
 from streams.media.pending import Pending
@@ -267,7 +267,7 @@ class SiteMedia:
                 self._set(flow, S.CUT_AT, self._cut_at(flow))
 
     def _cut_at(self, flow: Flow) -> int:
-        latest = max(owner.until_us for owner in flow.owners)
+        latest = max([owner.until_us for owner in flow.owners])
         return NEVER if latest >= NEVER else latest + GRACE_US
 
     # -- binding -------------------------------------------------------------------------------------
@@ -311,17 +311,17 @@ class SiteMedia:
         flow.owners = match.owners[:OWNERS_PER_STREAM_MAX]
         flow.matched_by, flow.towards = match.by, match.towards
         place = flow.destination if match.towards else flow.source
-        calls = {owner.cdr_id for owner in flow.owners}
-        strangers = [owner for owner in self.owners.at(place) if owner.cdr_id not in calls]
-        later = (owner.answered_us for owner in strangers if owner.answered_us > first_us)
-        self.slots.begin(
-            flow.slot, self._map_of(flow.owners[0]), self._cut_at(flow), min(later, default=NEVER), NEVER
-        )
+        watch_from = NEVER  # until another call on this place is answered
+        calls = [owner.cdr_id for owner in flow.owners]
+        for owner in self.owners.at(place):
+            if first_us < owner.answered_us < watch_from and owner.cdr_id not in calls:
+                watch_from = owner.answered_us
+        self.slots.begin(flow.slot, self._map_of(flow.owners[0]), self._cut_at(flow), watch_from, NEVER)
         self.table.status[flow.slot] = BOUND
 
     def _map_of(self, owner: Owner) -> int:
         """The payload map of a stream: the endpoint's own types first, then the call's others."""
-        return self.maps.number(key_of(self.owners.payloads(owner)))
+        return self.maps.announced(self.owners.payloads(owner))
 
     def _route(self, flow: Flow) -> None:
         """Where the stream's rows go, and that its owners are to be told of it."""
@@ -427,12 +427,12 @@ class SiteMedia:
         if not len(rows):
             return
         self.maps.quality.score(rows, self.slots.column(S.MAP)[slots])
-        for slot in np.unique(slots[~self.table.sent[slots]]).tolist():
+        for slot in sorted(set(slots[~self.table.sent[slots]].tolist())):
             self._introduce(self.table.at(slot))
         if self.noted:
             self._add_notes(slots, rows)
         streams, targets = self.table.stream[slots], self.table.partition[slots]
-        for target in np.unique(targets).tolist():
+        for target in sorted(set(targets.tolist())):
             some = targets == target
             if target >= 0:
                 self.outbox.rows(target, streams[some], rows[some])
@@ -499,6 +499,7 @@ class SiteMedia:
             flow = self.table.flow[slot]
             if flow is not None and max(flow.last_us, flow.first_us) + FORGET_US < now:
                 self.table.drop(flow)
+        self.table.shrink()
 
     def _evict(self) -> None:
         """Too many flows: the longest silent ones go, counted."""
@@ -513,6 +514,7 @@ class SiteMedia:
                 waiting.start = np.where(waiting.slot == flow.slot, waiting.stop, waiting.start)
                 waiting.drop_done()
             self.table.drop(flow)
+        self.table.shrink()
 
     def _count(self, reason: str, more: int) -> None:
         self.counters[reason] = self.counters.get(reason, 0) + more

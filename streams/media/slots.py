@@ -73,19 +73,22 @@ class Slots:
 
     def begin(self, slot: int, payload_map: int, cut_at: int, watch_from: int, idle_cut: int) -> None:
         """Make the slot ready for a new stream; a packet held for a restart becomes its first."""
-        words = self.words[slot * WORDS : (slot + 1) * WORDS]
-        held = words[S.HELD : S.HELD_LENGTH + 1].copy()
-        words[:] = 0
-        words[S.HELD : S.HELD_LENGTH + 1] = held
-        words[S.MAP], words[S.CUT_AT], words[S.WATCH_FROM] = payload_map, cut_at, watch_from
-        words[S.IDLE_CUT] = idle_cut
+        first = slot * WORDS
+        words = self.words
+        held = words[first + S.HELD : first + S.HELD_LENGTH + 1].copy() if words[first + S.HELD] else 0
+        words[first : first + WORDS] = 0
+        words[first + S.HELD : first + S.HELD_LENGTH + 1] = held
+        words[first + S.MAP], words[first + S.CUT_AT] = payload_map, cut_at
+        words[first + S.WATCH_FROM], words[first + S.IDLE_CUT] = watch_from, idle_cut
 
     def column(self, word: S) -> I64:
         """One word of every slot (count,), a view."""
         return self.words[int(word) :: WORDS][: self.count]
 
     def __setitem__(self, at: tuple[int, S], value: int) -> None:
-        self.words[at[0] * WORDS + at[1]] = value
+        slot, word = at
+        self.words[slot * WORDS + word] = value
 
     def __getitem__(self, at: tuple[int, S]) -> int:
-        return int(self.words[at[0] * WORDS + at[1]])
+        slot, word = at
+        return self.words.item(slot * WORDS + word)

@@ -32,7 +32,7 @@ class Timer(IntEnum):
     ORPHAN = 6  # streams whose call never came
 
 
-class Entry(msgspec.Struct, array_like=True):
+class Entry(msgspec.Struct, array_like=True, gc=False):
     """A call and how far the records are with it. Changed in place."""
 
     call: Call

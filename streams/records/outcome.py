@@ -61,7 +61,7 @@ BY_TIMER: Final[dict[str, ByeCode]] = {
 """By end reason."""
 
 
-class Ending(msgspec.Struct, frozen=True):
+class Ending(msgspec.Struct, frozen=True, gc=False):
     """How and when a call ended; durations in seconds."""
 
     outcome: str

@@ -23,7 +23,7 @@ _CALL_ID: Final = "call-id"
 _NAMES: Final = "names"
 
 
-class Tie(msgspec.Struct, frozen=True, array_like=True):
+class Tie(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One way to find a call: calls meet that have the same kind and value; `why` is said of the pair."""
 
     kind: str
@@ -31,14 +31,14 @@ class Tie(msgspec.Struct, frozen=True, array_like=True):
     why: str
 
 
-class _Leg(msgspec.Struct, frozen=True):
+class _Leg(msgspec.Struct, frozen=True, gc=False):
     cdr_id: str
     call_id: str
     start_us: int
     why: str
 
 
-class Relation(msgspec.Struct, frozen=True):
+class Relation(msgspec.Struct, frozen=True, gc=False):
     """Another open call that was found, and why it belongs to the one that entered."""
 
     cdr_id: str

@@ -27,7 +27,7 @@ _JITTER_SUM, _JITTER_COUNT, _MOS = int(W.JITTER_SUM), int(W.JITTER_COUNT), int(W
 _WEIGHT, _MIN = int(F.WEIGHT), int(F.MIN)
 
 
-class Side(msgspec.Struct, frozen=True):
+class Side(msgspec.Struct, frozen=True, gc=False):
     """The figures of one side; None is unknown. Durations `_us`, MOS on 1 to 5."""
 
     codec: str | None = None
