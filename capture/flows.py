@@ -13,7 +13,7 @@ from schemas.rtp_packets import FlowKind, FlowRows, RtpBatch
 
 I64 = NDArray[np.int64]
 
-ROOM = 65_536
+ROOM = 131_072
 TABLE = 8_192
 CACHE_LINE = 64
 
@@ -53,6 +53,12 @@ class Flows:
             table[place] = entry
         self.table = np.array(table, np.int64)
         self.control[at.C_TABLE_MASK] = size - 1
+
+    @property
+    def crowded(self) -> bool:
+        """Do the held rows fill nearly all of their ring?"""
+        c = self.control
+        return bool(8 * (c[at.C_ROWS_END] - c[at.C_ROWS_START]) > 7 * c[at.C_ROWS_MASK])
 
     def make_room(self) -> bool:
         """Double the ring of held rows; False: it has reached its bound."""

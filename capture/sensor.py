@@ -111,10 +111,17 @@ class Sensor:
                 yield from self.flush()
             elif stop == at.STOP_SLOW:
                 yield from self._dissect_slow(block, done - 1)
-            elif stop == at.STOP_ROWS and not dissector.flows.make_room():
-                self._counts["sort_buffer_full"] += 1
-                self._watermark = max(self._watermark, dissector.clock_us + 1)
-                yield from self._send(self._watermark)
+            elif stop == at.STOP_ROWS:
+                yield from self._relieve()
+
+    def _relieve(self) -> Iterator[Batch]:
+        """The ring of rows is full: send what is due; where that helps little, make it larger."""
+        yield from self.flush()
+        flows = self._dissector.flows
+        if flows.crowded and not flows.make_room():
+            self._counts["sort_buffer_full"] += 1
+            self._watermark = max(self._watermark, self._dissector.clock_us + 1)
+            yield from self._send(self._watermark)
 
     def _dissect_slow(self, block: Block, frame: int) -> Iterator[Batch]:
         """One frame through the slow path, its datagrams back through the kernel, before the next frame."""

@@ -120,8 +120,8 @@ def test_a_quiet_link_is_no_bad_time() -> None:
 
 
 def test_a_clock_that_stands_still_fills_the_sort_buffer_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("capture.flows.ROWS_MAX", 65_536)
-    frames = [one._replace(time_ns=0) for one in stream(300)] * 300
+    monkeypatch.setattr("capture.flows.ROWS_MAX", 131_072)
+    frames = [one._replace(time_ns=0) for one in stream(300)] * 500
     heard = listen(blocks_of(frames, 30_000))
-    assert heard.counters == {"rtp": 90_000, "sort_buffer_full": 1}
-    assert sum(len(flow.packets) for flow in heard.flows.values()) == 90_000
+    assert heard.counters == {"rtp": 150_000, "sort_buffer_full": 1}
+    assert sum(len(flow.packets) for flow in heard.flows.values()) == 150_000
