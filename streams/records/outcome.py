@@ -150,10 +150,10 @@ def ending(call: Call, last_rtp_us: int | None, end_reason: str) -> Ending:
 
 
 def seconds(since: int | None, until: int | None) -> float | None:
-    """From one time to another in seconds, None where one is unknown."""
-    return None if since is None or until is None else (until - since) / 1e6
+    """From one time to another in seconds, None where one is unknown or the other came first."""
+    return None if since is None or until is None or until < since else (until - since) / 1e6
 
 
 def milliseconds(since: int | None, until: int | None) -> float | None:
-    """From one time to another in milliseconds, None where one is unknown."""
-    return None if since is None or until is None else (until - since) / 1e3
+    """The same in milliseconds."""
+    return None if since is None or until is None or until < since else (until - since) / 1e3

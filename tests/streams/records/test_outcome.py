@@ -93,6 +93,14 @@ def test_without_18x_the_2xx_ends_the_dial_delay() -> None:
     assert record(answered(answer=2.0)).pdd == 2.0
 
 
+def test_what_was_heard_in_the_wrong_order_tells_no_duration() -> None:
+    made = answered()
+    made.trying_us = made.ringing_us = made.first_response_us = at(-1.2)  # a file put together out of order
+    found = record(made)
+    assert (found.pdd, found.response_time_100_ms, found.response_time_ms) == (None, None, None)
+    assert found.ringing_time == at(-1.2)
+
+
 def test_without_bye_the_last_packet_ends_the_call() -> None:
     cut = ended(answered(bye=None), 0, CAPTURE_END)
     found = record(cut, Stream("a", 0, 17), Stream("b", 0, 16, number=2))
