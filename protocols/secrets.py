@@ -33,7 +33,6 @@ _SIGNAL: Final = re.compile(rb"^[ \t]*(?:Signal|d)[ \t]*=[ \t]*([^\r\n]+)", re.I
 _KPML_DIGITS: Final = re.compile(rb"\bdigits\s*=\s*[\"']([^\"'<>]*)", re.IGNORECASE)
 _DIGITS: Final = re.compile(rb"[0-9A-Da-d*#]")
 _END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
-_DIGIT_BODIES: Final = (b"application/dtmf", b"nortelnetworks.digits", b"application/kpml-response")
 
 
 def mask_secrets(raw: bytes, keep_digits: bool = False) -> bytes:
@@ -42,9 +41,7 @@ def mask_secrets(raw: bytes, keep_digits: bool = False) -> bytes:
     `keep_digits` leaves dialled digits in. Works on any octets, SIP or not, and never raises.
     """
     lower = raw.lower()
-    spans: list[tuple[int, int]] = []
-    if b"authorization" in lower:
-        spans += _proofs(raw)
+    spans = _proofs(raw) if b"authorization" in lower else []
     if not spans and _has_no_body(raw):
         return raw
     if b"inline:" in lower:
@@ -56,7 +53,7 @@ def mask_secrets(raw: bytes, keep_digits: bool = False) -> bytes:
     if b"\nk=" in lower:
         spans += [match.span(1) for match in _KEY.finditer(raw)]
     digits: list[tuple[int, int]] = []
-    if not keep_digits and b"application/" in lower and any(kind in lower for kind in _DIGIT_BODIES):
+    if not keep_digits and b"application/" in lower and _may_dial(lower):
         digits = _digits(raw, lower)
     if not spans and not digits:
         return raw
@@ -68,9 +65,20 @@ def mask_secrets(raw: bytes, keep_digits: bool = False) -> bytes:
     return bytes(masked)
 
 
+def _may_dial(lower: bytes) -> bool:
+    """Whether a body may tell of dialled digits."""
+    return (
+        b"application/dtmf" in lower
+        or b"nortelnetworks.digits" in lower
+        or b"application/kpml-response" in lower
+    )
+
+
 def _has_no_body(raw: bytes) -> bool:
     """Whether the head, of whole line ends, is all there is; most messages are so."""
-    return raw.find(b"\r\n\r\n") == len(raw) - 4 and raw[raw.find(b"\n") - 1 : raw.find(b"\n")] == b"\r"
+    if not raw.endswith(b"\r\n\r\n"):
+        return False
+    return raw.find(b"\r\n\r\n") == len(raw) - 4 and raw.find(b"\n") == raw.find(b"\r") + 1
 
 
 def _proofs(raw: bytes) -> list[tuple[int, int]]:

@@ -230,7 +230,7 @@ class SiteMedia:
             self._set(flow, S.AFTER, 1)
         self._set(flow, S.MAP, number)
 
-    def _set(self, flow: Flow, word: S, value: int) -> None:
+    def _set(self, flow: Flow, word: int, value: int) -> None:
         self.slots[flow.slot, word] = value
         self.table.changed[flow.slot] = True
 

@@ -81,14 +81,14 @@ class Slots:
         words[first + S.MAP], words[first + S.CUT_AT] = payload_map, cut_at
         words[first + S.WATCH_FROM], words[first + S.IDLE_CUT] = watch_from, idle_cut
 
-    def column(self, word: S) -> I64:
+    def column(self, word: int) -> I64:
         """One word of every slot (count,), a view."""
-        return self.words[int(word) :: WORDS][: self.count]
+        return self.words[word::WORDS][: self.count]
 
-    def __setitem__(self, at: tuple[int, S], value: int) -> None:
+    def __setitem__(self, at: tuple[int, int], value: int) -> None:
         slot, word = at
         self.words[slot * WORDS + word] = value
 
-    def __getitem__(self, at: tuple[int, S]) -> int:
+    def __getitem__(self, at: tuple[int, int]) -> int:
         slot, word = at
         return self.words.item(slot * WORDS + word)

@@ -6,8 +6,11 @@ from typing import Final
 from schemas.media_windows import COLUMNS
 
 
-class S(IntEnum):
-    """Words of a slot. Times are µs of packet time, `_NS` nanoseconds, slots k count packet times."""
+class S:
+    """Words of a slot. Times are µs of packet time, `_NS` nanoseconds, slots k count packet times.
+
+    Plain numbers, no enum: they are named many times a flow, and Python 3.11 takes 0.1 µs to name a member.
+    """
 
     OPEN = 0  # 1 while a stream lives here
     MAP = 1  # payload map

@@ -1,7 +1,6 @@
 """A call in the records' hands, and what the calls of a site have in common."""
 
 from collections import Counter
-from enum import IntEnum
 from typing import Final
 from zlib import crc32
 
@@ -20,8 +19,11 @@ DIALOGS: Final = "dialogs"
 NEVER: Final = -(2**62)
 
 
-class Timer(IntEnum):
-    """What happens to a call at a point of event time; at one time in this order."""
+class Timer:
+    """What happens to a call at a point of event time; at one time in this order.
+
+    Plain numbers, no enum: Python 3.11 takes 0.1 µs to name a member.
+    """
 
     ENTER = 0  # it started: which other calls belong to it
     TAKE = 1  # a channel is taken
@@ -31,12 +33,14 @@ class Timer(IntEnum):
     FORGET = 5  # nothing more is taken
     ORPHAN = 6  # streams whose call never came
 
+    COUNT = 7
+
 
 class Entry(msgspec.Struct, array_like=True, gc=False):
     """A call and how far the records are with it. Changed in place."""
 
     call: Call
-    timers: list[int] = msgspec.field(default_factory=lambda: [NEVER] * len(Timer))
+    timers: list[int] = msgspec.field(default_factory=lambda: [NEVER] * Timer.COUNT)
     ties: list[Tie] = []
     related: list[tuple[str, str]] = []
     version: int = 0

@@ -138,7 +138,7 @@ class Records:
         """Take over all that `changes` gave; these records must be new."""
         self._saved.restore(state, self._site)
         for entry in self._entries.values():
-            entry.timers = [NEVER] * len(Timer)
+            entry.timers = [NEVER] * Timer.COUNT
             if entry.entered:
                 self._site_of(entry.call).relations.enter(entry.call, entry.ties)
             if entry.stale and entry.due:
@@ -208,7 +208,7 @@ class Records:
         if begun and call.ended_us is not None and not entry.gave_back:
             self._set(entry, Timer.RELEASE, max(known_us(call), min(begun)))
 
-    def _set(self, entry: Entry, timer: Timer, time_us: int) -> None:
+    def _set(self, entry: Entry, timer: int, time_us: int) -> None:
         if entry.timers[timer] != time_us:
             entry.timers[timer] = time_us
             if time_us != NEVER:
@@ -232,10 +232,10 @@ class Records:
                 self._drop_orphans(cdr_id)
             elif entry is not None and entry.timers[timer] == time_us:
                 entry.timers[timer] = NEVER
-                self._fire(site, entry, Timer(timer), time_us, gone)
+                self._fire(site, entry, timer, time_us, gone)
                 self._saved.call(cdr_id)
 
-    def _fire(self, site: Site, entry: Entry, timer: Timer, time_us: int, gone: list[str]) -> None:
+    def _fire(self, site: Site, entry: Entry, timer: int, time_us: int, gone: list[str]) -> None:
         match timer:
             case Timer.ENTER:
                 self._enter(site, entry)
