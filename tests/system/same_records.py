@@ -79,12 +79,12 @@ def _blocks(capture: Path, frames: int) -> Iterator[Block]:
 
 def _work(runner: MemoryRunner, way: Way, rng: random.Random) -> None:
     def pick(busy: list[Worker]) -> Worker:
-        for worker in runner.workers:
-            if way.restarts and rng.random() < 0.2:
-                worker.restart(runner.log)
-            if way.again and rng.random() < 0.2:
-                worker.next = {topic: rng.randint(0, at) for topic, at in worker.next.items()}
-        return rng.choice(busy)
+        worker = rng.choice(busy)
+        if way.restarts and rng.random() < 0.1:
+            worker.restart(runner.log)
+        if way.again and rng.random() < 0.1:
+            worker.next = {topic: max(0, at - rng.randint(0, 5)) for topic, at in worker.next.items()}
+        return worker
 
     if way.shuffled or way.restarts or way.again:
         runner.run(pick, rng.choice([1, 2, 5, None]))
