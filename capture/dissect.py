@@ -128,4 +128,3 @@ class Dissector:
             bloom |= 1 << (at_port & 63)
         self._control[at.C_HINTS] = len(hinted)
         self._control[at.C_HINT_PORTS] = bloom - (1 << 64 if bloom >> 63 else 0)
-
