@@ -7,9 +7,10 @@ Alternatives are separated by `|`. A value that is not known matches nothing but
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
+
+import msgspec
 
 from offhook.bounds import FILTER_ALTERNATIVES, FILTER_TERMS
 from offhook.errors import UsageError
@@ -29,8 +30,7 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(msgspec.Struct, frozen=True):
     """One condition as written."""
 
     name: str
@@ -38,8 +38,7 @@ class Term:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """What a name stands for in one kind of row.
 
     `values` are the row's values, of which one must match. `match` makes a test of one written value.

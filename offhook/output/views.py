@@ -1,8 +1,9 @@
 """Which columns a table has for each kind of row, and what stands in them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from offhook.output.flags import in_words
 from offhook.rows import MessageRow, WindowRow
@@ -11,8 +12,7 @@ from offhook.times import Clock
 from schemas.cdr import CallRecord, StreamRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """One column. `keep` decides which columns a narrow terminal loses: the lowest go first."""
 
     title: str
@@ -23,8 +23,7 @@ class Column:
     live: int = 0  # width where rows are written before the others are known
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """How rows of one kind are laid out.
 
     `cells` gives clean text for each column; `styles` the style of some columns by their number (names

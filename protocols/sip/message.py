@@ -11,7 +11,6 @@ import msgspec
 
 from protocols.bounds import HEAD_LENGTH, HEADER_LINES, LIST_VALUES
 from protocols.sip.errors import SipError
-from protocols.sip.faults import find_faults
 from protocols.sip.headers import Reason, Via, parse_reason, parse_via, split_list
 from protocols.sip.multipart import find_part, media_type
 from protocols.sip.names import COMPACT, KNOWN, LISTS, header_key
@@ -60,6 +59,8 @@ class SipMessage(msgspec.Struct, gc=False):
     @property
     def problems(self) -> tuple[str, ...]:
         """What breaks RFC 3261 in this message, one line each; worked out on every call."""
+        from protocols.sip.faults import find_faults  # its regular expressions are seldom needed
+
         return self.marks + tuple(find_faults(self))
 
     def header(self, name: str) -> str | None:
