@@ -72,14 +72,19 @@ def read(path: Path) -> list[Frame]:
     return frames
 
 
-def write(path: Path, frames: Iterable[Frame], link_type: int = ETHERNET) -> Path:
-    """Write them in the order of their times."""
+def write(
+    path: Path,
+    frames: Iterable[Frame],
+    link_type: int = ETHERNET,
+    snap: Callable[[Frame], int] = lambda _: 262144,
+) -> Path:
+    """Write them in the order of their times; `snap` says how many bytes of each were captured."""
     with path.open("wb") as out:
         out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, link_type))
         for frame in sorted(frames, key=lambda each: each.time_us):
             second, micro = divmod(frame.time_us, 1_000_000)
-            size = len(frame.data)
-            out.write(struct.pack("<IIII", second, micro, size, size) + frame.data)
+            data = frame.data[: snap(frame)]
+            out.write(struct.pack("<IIII", second, micro, len(data), len(frame.data)) + data)
     return path
 
 
