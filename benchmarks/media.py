@@ -1,8 +1,9 @@
-"""Cost of the media kernel: ns a packet for clean, jittered and lossy traffic; CPU time, the least of some runs.
+"""Cost of the media kernel: ns a packet for clean, jittered and lossy traffic.
 
 Run: python -m benchmarks.media
 
 400 streams of 60 s, 20 ms a packet, in batches of 2 s grouped by flow, as the sensor hands them over.
+CPU time, the least of some runs.
 """
 
 from time import process_time
@@ -46,21 +47,21 @@ KINDS: Final = (
 
 
 class Columns(NamedTuple):
-    """Packets of one batch, by stream and then by arrival, as in RtpBatch; `count` (STREAMS,) of each."""
+    """Packets of one batch, by stream and then by arrival, as in RtpBatch; `per_stream` (STREAMS,) are their numbers."""
 
     arrival: NDArray[np.int64]
     sequence: NDArray[np.uint16]
     timestamp: NDArray[np.uint32]
     marker_type: NDArray[np.uint8]
     length: NDArray[np.uint16]
-    count: NDArray[np.int64]
+    per_stream: NDArray[np.int64]
 
 
 def main() -> None:
     """Measure each kind and print it."""
     for kind in KINDS:
         batches = made(kind)
-        packets = sum(int(batch.count.sum()) for batch in batches)
+        packets = sum(int(batch.per_stream.sum()) for batch in batches)
         measured(batches)  # compiled, warm
         best = min(measured(batches) for _ in range(RUNS))
         print(f"{kind.name:24}{best / packets * 1e9:6.1f} ns a packet")
@@ -104,13 +105,13 @@ def measured(batches: list[Columns]) -> float:
         slots.begin(slot, pcmu, NEVER, NEVER, NEVER)
     began = process_time()
     for batch in batches:
-        stop = np.cumsum(batch.count)
+        stop = np.cumsum(batch.per_stream)
         rows.make_room(rows=64, cuts=STREAMS)
         full = kernel.FULL
         while full == kernel.FULL:
             full = kernel.measure(
                 slots.words, slots.bins, batch.arrival, batch.sequence, batch.timestamp, batch.marker_type,
-                batch.length, numbers, stop - batch.count, stop, STREAMS, maps.ticks, maps.kinds, rows.rows,
+                batch.length, numbers, stop - batch.per_stream, stop, STREAMS, maps.ticks, maps.kinds, rows.rows,
                 rows.slot, rows.gaps, rows.cuts, rows.control, 1,
             )  # fmt: skip
             rows.take()

@@ -1,9 +1,9 @@
-"""How long the command takes to start: its help, and a small capture; whole processes, the least of some runs.
+"""How long the command takes to start: its help, and a small capture.
 
 Run: python -m benchmarks.start [RUNS]
 
-Then the modules that the small capture imported and that took longest, by themselves, and those that must
-not be imported for a plain capture.
+CPU time of whole processes, the least of some runs. Then the modules that the small
+capture imported and that took longest, by themselves, and those that must not be imported for a plain capture.
 """
 
 import os
