@@ -59,7 +59,7 @@ class W(IntEnum):
     MOS_F2 = 52
     MOS_ADAPTIVE = 53
     RESTARTS = 54
-    DTX = 55  # 1 where silence suppression was seen (comfort noise, or a pause without a sequence gap)
+    DTX = 55  # silence suppression: 2 comfort noise or short pauses, 1 only pauses of 2 s and more (see Gap)
     ACTIVE = 56  # µs between consecutive packets, pauses of 2 s and more left out: the weight of a MOS
 
 

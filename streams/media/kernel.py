@@ -627,7 +627,7 @@ def _one_packet(
         media = (((ts - s[b + TS]) & 0xFFFFFFFF) * s[b + TICK]) // 4_096_000
         if abs(media - delta) <= delta // 4:  # the sender's clock went on: silence suppression
             explained = True
-            s[b + R_DTX] = 1
+            s[b + R_DTX] = max(s[b + R_DTX], 1 if delta >= GAP_US else 2)
     if delta >= GAP_US:
         n = control[C_GAPS]
         gaps[4 * n], gaps[4 * n + 1], gaps[4 * n + 2], gaps[4 * n + 3] = (
@@ -648,7 +648,7 @@ def _one_packet(
         return 0
     if kind == NOISE:
         s[b + R_NOISE] += 1
-        s[b + R_DTX] = 1
+        s[b + R_DTX] = 2
         s[b + AFTER] = 2
         return 0
     if pt != s[b + PT] or ticks_of[key] != s[b + TICK]:

@@ -11,7 +11,16 @@ from streams.dialogs.call import CAPTURE_END, START_NOT_SEEN, Call
 from streams.records import flags
 from streams.records.fold import HeardStream, StreamSums, sums_until
 from streams.records.outcome import BROKEN_OFF, Ending, ending, start_not_seen
-from streams.records.sides import Side, counted, dead_air_inside, line_up, one_way, side_figures, talk_span
+from streams.records.sides import (
+    Side,
+    counted,
+    dead_air_inside,
+    line_up,
+    one_way,
+    side_figures,
+    suppresses_silence,
+    talk_span,
+)
 from streams.records.stream_record import StreamView, address, stream_record
 from streams.records.timers import RTP_TIMEOUT, known_us, media_timeout
 from streams.settings import RecordSettings
@@ -84,6 +93,8 @@ def call_record(
     rtp_end = last_rtp(views)
     end = ending(call, rtp_end, why_ended)
     holds = [(hold.since, end.end_us if hold.until is None else hold.until) for hold in call.holds]
+    for view in views:
+        view.dtx = suppresses_silence(view, holds)
     lines = {side: line_up(views, side, call) for side in "ab"}
     heard = any(lines.values())
     talk = talk_span(call, end.end_us, views)

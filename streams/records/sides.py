@@ -143,6 +143,16 @@ def side_mos(streams: Sequence[StreamView], dead_us: int) -> tuple[float | None,
     return decimals(total // weight), 1.0 if dead_us else decimals(worst)
 
 
+def suppresses_silence(view: StreamView, holds: Sequence[Span]) -> bool:
+    """Whether the sender stops when there is nothing to hear. To fall silent for a hold is no sign of it."""
+    if not view.only_long_pauses or not holds:
+        return view.dtx
+    pauses = [(gap.from_us, gap.to_us) for gap in view.heard.gaps.values() if gap.suppressed]
+    return not pauses or any(
+        not any(start < to and from_ < until for start, until in holds) for from_, to in pauses
+    )
+
+
 def audible(view: StreamView, talk: Span) -> list[Span]:
     """When nothing can be said against a stream: it was heard, or it suppressed silence."""
     last = max(view.last, talk[1]) if view.dtx else view.last

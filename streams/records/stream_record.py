@@ -90,6 +90,7 @@ class StreamView:
         "heard",
         "info",
         "last",
+        "only_long_pauses",
         "packets",
         "payload_type",
         "ptime_ms",
@@ -112,7 +113,8 @@ class StreamView:
         self.dead_us = 0  # nothing heard where something had to come, between first and last packet
         self.udptl = info.kind == FlowKind.UDPTL
         self.audio = not self.udptl and info.media in ("audio", "")
-        self.dtx = dtx > 0
+        self.dtx: bool = dtx > 0
+        self.only_long_pauses: bool = dtx == 1
         self.early = call is not None and _early(call, self.last)
         step = most(heard.ptimes)
         announced = info.ptime_ms or None

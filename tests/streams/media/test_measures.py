@@ -97,7 +97,7 @@ def test_silence_suppression_is_no_loss() -> None:
     assert heard.total(W.EXPECTED) == heard.total(W.PACKETS) == 201
     assert heard.total(W.COMFORT_NOISE) == 1
     assert [heard.total(column) for column in (W.LOST_1, W.LOST_2)] == [0, 0]
-    assert max(row[W.DTX] for row in heard.rows[heard.info("call").stream]) == 1
+    assert max(row[W.DTX] for row in heard.rows[heard.info("call").stream]) == 2
     (gap,) = [gap for batch in heard.batches for gap in batch.gaps]
     assert gap.suppressed
     assert gap.to_us - gap.from_us == 5_000_000

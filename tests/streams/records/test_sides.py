@@ -136,6 +136,15 @@ def test_suppressed_silence_is_no_dead_air() -> None:
     assert found.flags == ["silence-suppression"]
 
 
+def test_to_fall_silent_for_a_hold_is_no_silence_suppression() -> None:
+    held = Stream("a", 0, 30, columns={W.DTX: 1}, gaps=[(10, 20, True)])
+    found = record(answered(holds=[hold("a", 10, 20)]), held, Stream("b", 0, 40, number=2))
+    assert (found.dead_air_a, found.lost_after_last_a) == (10.0, 499)
+    assert found.flags == ["dead-air-a"]
+    found = record(answered(holds=[hold("a", 22, 24)]), held, Stream("b", 0, 40, number=2))
+    assert (found.dead_air_a, found.flags) == (0.0, ["silence-suppression"])
+
+
 def test_loss_after_the_last_packet_needs_a_bye_and_a_full_capture() -> None:
     cut = ended(answered(bye=None), 40, "capture-end")
     assert record(cut, Stream("a", 0, 30), Stream("b", number=2)).lost_after_last_a is None
