@@ -47,7 +47,7 @@ KINDS: Final = (
 
 
 class Columns(NamedTuple):
-    """Packets of one batch, by stream and then by arrival, as in RtpBatch; `per_stream` (STREAMS,) are their numbers."""
+    """Packets of one batch, by stream and then by arrival, as in RtpBatch; `per_stream` has STREAMS counts."""
 
     arrival: NDArray[np.int64]
     sequence: NDArray[np.uint16]
@@ -106,12 +106,13 @@ def measured(batches: list[Columns]) -> float:
     began = process_time()
     for batch in batches:
         stop = np.cumsum(batch.per_stream)
+        start = stop - batch.per_stream
         rows.make_room(rows=64, cuts=STREAMS)
         full = kernel.FULL
         while full == kernel.FULL:
             full = kernel.measure(
                 slots.words, slots.bins, batch.arrival, batch.sequence, batch.timestamp, batch.marker_type,
-                batch.length, numbers, stop - batch.per_stream, stop, STREAMS, maps.ticks, maps.kinds, rows.rows,
+                batch.length, numbers, start, stop, STREAMS, maps.ticks, maps.kinds, rows.rows,
                 rows.slot, rows.gaps, rows.cuts, rows.control, 1,
             )  # fmt: skip
             rows.take()

@@ -2,8 +2,8 @@
 
 Run: python -m benchmarks.start [RUNS]
 
-CPU time of whole processes, the least of some runs. Then the modules that the small
-capture imported and that took longest, by themselves, and those that must not be imported for a plain capture.
+CPU time of whole processes, the least of some runs. Then the modules that took longest
+to import for the small capture, by themselves, and those that a plain capture must not import.
 """
 
 import os
