@@ -130,8 +130,9 @@ class QualityTable:
                 rows[:, payload_type] = quality.ie, quality.bpl, quality.r_max, MOS_SCALE[quality.model]
         self.columns = np.concatenate([self.columns, rows], axis=1)
 
-    def score(self, rows: I64, maps: I64) -> None:
-        """Fill the four MOS columns of n window rows whose streams have the given payload maps, 1e-6 MOS."""
+    def score(self, rows: I64, maps: I64, one_way_us: I64) -> None:
+        """Fill the four MOS columns of n window rows, 1e-6 MOS, by the payload maps (n,) of their streams
+        and the one-way delays (n,) that RTCP told, 0 where it did not."""
         if not len(rows):
             return
         known = rows[:, W.PAYLOAD_TYPE] >= 0
@@ -143,7 +144,9 @@ class QualityTable:
         share = lost / np.maximum(lost + played, 1)
         burst_ratio = lost / np.maximum(bursts, 1) * (1.0 - share)
         safe = np.where(scored, scale, 1.0)
-        mos = e_model(ie, np.where(scored, bpl, 1.0), r_max, safe, 100.0 * share, burst_ratio)
+        mos = e_model(
+            ie, np.where(scored, bpl, 1.0), r_max, safe, 100.0 * share, burst_ratio, one_way_us / 1e3
+        )
         rows[:, W.MOS] = np.where(scored, np.rint(mos * 1e6), -1).astype(np.int64)
         for column, at_lost in ((W.MOS_F1, W.LOST_1), (W.MOS_F2, W.LOST_2), (W.MOS_ADAPTIVE, W.LOST_3)):
             theirs = voipmonitor_mos(rows[:, at_lost], rows[:, at_lost + 1], rows[:, W.PACKETS])

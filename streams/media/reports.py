@@ -6,6 +6,7 @@ from streams.media.flow import Flow, RtcpSums
 from streams.media.flow_table import FlowTable
 from streams.media.outbox import Outbox
 from streams.media.rtcp import RtcpReader
+from streams.media.state import S
 
 
 class Reports:
@@ -58,4 +59,6 @@ class Reports:
         flow.rtcp = flow.rtcp or RtcpSums()
         for report in due:
             flow.rtcp.fold(report, clock_rate)
+        if flow.rtcp.round_trips:
+            self.table.slots[flow.slot, S.ONE_WAY] = flow.rtcp.rtt_sum_us // flow.rtcp.round_trips // 2
         self.outbox.rtcp(flow, flow.rtcp.summary(flow.stream))

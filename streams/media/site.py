@@ -190,6 +190,7 @@ class SiteMedia:
         early = {flow.slot for flow in flows if self._heard_before(flow, event.time_us)}
         if early:  # what came before the announcement must not know of it
             self._bind_waiting(event.time_us, early)
+            self.reports.read(event.time_us)
             self._measure(event.time_us, early)
         owner, new = self.owners.opened(event)
         for flow in flows:
@@ -426,11 +427,12 @@ class SiteMedia:
             self.outbox.gap(flow, Gap(flow.stream, from_us, to_us, bool(suppressed)))
         if not len(rows):
             return
-        self.maps.quality.score(rows, self.slots.column(S.MAP)[slots])
         for slot in sorted(set(slots[~self.table.sent[slots]].tolist())):
             self._introduce(self.table.at(slot))
         if self.noted:
             self._add_notes(slots, rows)
+        maps, one_way_us = self.slots.column(S.MAP)[slots], self.slots.column(S.ONE_WAY)[slots]
+        self.maps.quality.score(rows, maps, one_way_us)
         streams, targets = self.table.stream[slots], self.table.partition[slots]
         for target in sorted(set(targets.tolist())):
             some = targets == target
