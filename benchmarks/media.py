@@ -47,7 +47,7 @@ KINDS: Final = (
 
 
 class Columns(NamedTuple):
-    """Packets of one batch, by stream and then by arrival, as in RtpBatch; `per_stream` has STREAMS counts."""
+    """Packets of one batch, by stream and then by arrival, as in RtpBatch, and the packets of each."""
 
     arrival: NDArray[np.int64]
     sequence: NDArray[np.uint16]

@@ -20,6 +20,9 @@ CACHED_VALUE: Final = 256
 CACHED_ADDRESSES: Final = 4_096
 """Parsed From and To values kept."""
 
+CACHED_REASONS: Final = 256
+"""Parsed values of Reason kept."""
+
 MULTIPART_DEPTH: Final = 4
 """Multipart bodies inside multipart bodies."""
 

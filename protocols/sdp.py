@@ -30,6 +30,7 @@ _KINDS: Final = frozenset(("c=", "o=", "v="))
 _SEVERAL: Final = frozenset(("a=candidate", "a=group"))
 _NOWHERE: Final = frozenset(("0.0.0.0", "::"))
 _OWN_DTX: Final = frozenset(("AMR", "AMR-WB", "AMR-WB+", "EVS"))
+_DTX_CODECS: Final = _OWN_DTX | {"CN", "G723", "G729", "OPUS"}
 _NUMBER: Final = re.compile(r"\s*([0-9]{1,9})(?![0-9])")
 _CANDIDATE: Final = re.compile(
     r"[^ ]+ +([0-9]{1,3}) +([A-Za-z-]{1,10}) +[0-9]{1,10} +([^ ]{1,255}) +([0-9]{1,5}) +typ +(\w{1,16})"
@@ -110,7 +111,10 @@ class Media(msgspec.Struct, frozen=True, gc=False):
     @property
     def dtx(self) -> bool:
         """Whether the terms let the sender fall silent: silenceSupp:on, or a codec that may stop sending."""
-        return self.silence_suppression or any(_may_be_silent(payload) for payload in self.payloads)
+        for payload in self.payloads:
+            if payload.codec in _DTX_CODECS and _may_be_silent(payload):
+                return True
+        return self.silence_suppression
 
     @property
     def t38(self) -> bool:

@@ -1,10 +1,11 @@
 """Values of headers that have a structure of their own: comma lists, Via, Reason."""
 
 import re
+from functools import lru_cache
 
 import msgspec
 
-from protocols.bounds import LIST_VALUES
+from protocols.bounds import CACHED_REASONS, CACHED_VALUE, LIST_VALUES
 from protocols.sip.uri import parse_params, split_port
 
 _LIST_VALUE = re.compile(r'(?:[^,"<]++|"(?:[^"\\]|\\.)*+"?|<[^>]*+>?)++', re.DOTALL)
@@ -63,8 +64,15 @@ def parse_via(value: str) -> Via:
 
 def parse_reason(value: str) -> Reason:
     """Read one Reason value, such as `Q.850;cause=16;text="Normal call clearing"`. Never raises."""
+    return _cached_reason(value) if len(value) <= CACHED_VALUE else _reason(value)
+
+
+def _reason(value: str) -> Reason:
     protocol, semicolon, parameters = value.partition(";")
     params = parse_params(semicolon + parameters)
     cause = params.get("cause", "")
     number = int(cause) if cause.isdecimal() and len(cause) <= 9 else None
     return Reason(protocol.strip(" \t").upper(), number, params.get("text", ""))
+
+
+_cached_reason = lru_cache(CACHED_REASONS)(_reason)

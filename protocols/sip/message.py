@@ -81,8 +81,12 @@ class SipMessage(msgspec.Struct, gc=False):
     def header_lines(self, name: str) -> list[str]:
         """The values of a header, one for each time it was sent, not split."""
         key = header_key(name)
-        split = (line.partition(":") for line in self._lines)
-        return [value.strip(_WHITE) for spelling, _, value in split if header_key(spelling) == key]
+        values = []
+        for line in self._lines:
+            spelling, _, value = line.partition(":")
+            if (KNOWN.get(spelling) or header_key(spelling)) == key:
+                values.append(value.strip(_WHITE))
+        return values
 
     def header_names(self) -> list[str]:
         """Names in lower case and long form, one for each header line, in order."""

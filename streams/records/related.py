@@ -48,7 +48,9 @@ class Relation(msgspec.Struct, frozen=True, gc=False):
 
 def last_digits(number: str | None) -> str | None:
     """The last six digits of a number, None where it has fewer."""
-    digits = _NO_DIGIT.sub("", number or "")
+    digits = (number or "").lstrip("+")
+    if not (digits.isascii() and digits.isdecimal()):
+        digits = _NO_DIGIT.sub("", digits)
     return digits[-NUMBER_DIGITS:] if len(digits) >= NUMBER_DIGITS else None
 
 
