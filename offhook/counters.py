@@ -10,13 +10,14 @@ from capture.slow import counters as slow
 
 _STREAMS: Final[dict[str, str]] = {
     "unreadable": "SIP messages that cannot be parsed",
-    "key-too-long": "SIP messages with a Call-ID or tag beyond the bound",
+    "call-id-too-long": "SIP messages with a Call-ID beyond the bound",
     "late": "SIP messages behind the clock of their site",
     "clock-forced": "times the SIP queue was full and a silent sensor no longer waited for",
     "early-dropped": "responses whose request never came",
     "sdp-unreadable": "session descriptions that cannot be parsed",
     "sdp-address-not-an-ip": "media whose address is a name, not an IP address",
     "calls-evicted": "calls closed early: more than calls_max in progress",
+    "calls-evicted-again": "calls closed early in the instant they began",
     "calls_after_close": "calls whose record came after they were let go",
     "decisions_unknown_call": "channel decisions for calls that are not known",
     "digits_omitted": "DTMF digits beyond the bound of a call",
@@ -30,6 +31,7 @@ _STREAMS: Final[dict[str, str]] = {
     "rows_shared_omitted": "windows of shared streams beyond the bound",
     "rtp-without-flow": "RTP packets of flows that were never described",
     "rtcp-without-stream": "RTCP reports about streams that were not heard",
+    "rtcp-unreadable": "RTCP packets that are encrypted or cannot be parsed",
     "flows-evicted": "RTP streams finished early: more than the bound at once",
 }
 

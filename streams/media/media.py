@@ -1,5 +1,6 @@
 """The media stage: RTP and RTCP headers and announced endpoints in, window rows out."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -28,7 +29,7 @@ class Media:
         self.settings = settings or MediaSettings()
         self.maps = PayloadMaps()
         self.sites: dict[tuple[str, str], SiteMedia] = {}
-        self.counters: dict[str, int] = {}
+        self.counters: Counter[str] = Counter()
 
     def step(self, inputs: Iterable[Input]) -> list[Fact]:
         """Take the batches, then apply what the clock of each site allows."""

@@ -1,5 +1,7 @@
 """RTCP reports given to the streams they are about."""
 
+from collections import Counter
+
 from schemas.rtcp_packets import RtcpPacket
 from streams.bounds import RTCP_QUEUE_MAX
 from streams.media.flow import Flow, RtcpSums
@@ -12,11 +14,10 @@ from streams.media.state import S
 class Reports:
     """Waiting RTCP packets of a site, and who they are about. `noted` are slots with reports to fold."""
 
-    def __init__(self, table: FlowTable, outbox: Outbox, noted: set[int]) -> None:
-        self.table, self.outbox, self.noted = table, outbox, noted
-        self.reader = RtcpReader()
+    def __init__(self, table: FlowTable, outbox: Outbox, noted: set[int], counters: Counter[str]) -> None:
+        self.table, self.outbox, self.noted, self.counters = table, outbox, noted, counters
+        self.reader = RtcpReader(counters)
         self.waiting: list[tuple[int, str, RtcpPacket]] = []
-        self.unmatched = 0
 
     def take(self, sensor: str, packets: list[RtcpPacket]) -> None:
         """Queue a sensor's packets."""
@@ -33,7 +34,7 @@ class Reports:
             for ssrc, report in self.reader.read(packet):
                 flow = self._flow(sensor, ssrc, packet)
                 if flow is None:
-                    self.unmatched += 1
+                    self.counters["rtcp-without-stream"] += 1
                     continue
                 flow.reports = [*flow.reports[-RTCP_QUEUE_MAX + 1 :], report]
                 self.noted.add(flow.slot)

@@ -1,5 +1,6 @@
 """RTCP as reports about streams: loss, jitter, round trip as the sensor sees it, XR VoIP metrics."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -20,16 +21,16 @@ class RtcpReader:
     sensor and the receiver.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, counters: Counter[str]) -> None:
+        self.counters = counters
         self.sent: dict[int, dict[int, int]] = {}  # SSRC -> middle of the NTP time -> packet time, µs
-        self.broken = 0
 
     def read(self, packet: RtcpPacket) -> list[tuple[int, Report]]:
         """Reports in one datagram, each with the SSRC it is about."""
         try:
             parts = rtcp.parse(packet.raw)
         except rtcp.RtcpError:
-            self.broken += 1
+            self.counters["rtcp-unreadable"] += 1
             return []
         return [found for part in parts for found in self._part(part, packet.time_us)]
 

@@ -1,6 +1,6 @@
 """The media of one site: flows bound to calls, their packets measured, window rows out."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Final
 
@@ -67,7 +67,7 @@ class SiteMedia:
         dialogs: int,
         maps: PayloadMaps,
         settings: MediaSettings,
-        counters: dict[str, int],
+        counters: Counter[str],
     ) -> None:
         self.outbox, self.maps, self.counters = outbox, maps, counters
         self.clock = SiteClock.of((*(f"dialogs-{n}" for n in range(dialogs)), NO_SENSOR))
@@ -79,7 +79,7 @@ class SiteMedia:
         self.events: list[tuple[int, int, int, EndpointEvent]] = []
         self.arrived = 0
         self.noted: set[int] = set()  # slots with capture copies or RTCP to tell
-        self.reports = Reports(self.table, outbox, self.noted)
+        self.reports = Reports(self.table, outbox, self.noted, counters)
         self.telephone = Telephone(self.table, maps, settings.dtmf, self._tell_digit)
         self.forget_at: deque[tuple[int, str]] = deque()
         self.swept = -NEVER
@@ -99,7 +99,7 @@ class SiteMedia:
             self._take_copies(batch, waiting.slot)
         unknown = waiting.slot == NO_SLOT
         if unknown.any():
-            self._count("rtp-without-flow", int(unknown.sum()))
+            self.counters["rtp-without-flow"] += int(unknown.sum())
             waiting.start = np.where(unknown, waiting.stop, waiting.start)
             waiting.drop_done()
         self.table.changed[waiting.slot] = True
@@ -511,12 +511,9 @@ class SiteMedia:
         for flow in sorted(flows, key=lambda flow: (last[flow.slot], flow.number))[:excess]:
             if self.table.status[flow.slot] != WAITING:
                 self._finish(np.array([flow.slot], np.int64), None)
-            self._count("flows-evicted", 1)
+            self.counters["flows-evicted"] += 1
             for waiting in self.pending:
                 waiting.start = np.where(waiting.slot == flow.slot, waiting.stop, waiting.start)
                 waiting.drop_done()
             self.table.drop(flow)
         self.table.shrink()
-
-    def _count(self, reason: str, more: int) -> None:
-        self.counters[reason] = self.counters.get(reason, 0) + more
