@@ -34,7 +34,7 @@ def cost(command: Sequence[str], output: Path | None = None) -> Cost:
 
 def generate(capture: Path, options: str, truth: Path | None = None) -> Path:
     """Make a capture of calls with known truth; returns its path."""
-    more = ["--truth", str(truth)] if truth else ["--no-truth"]
+    more = ["--truth", str(truth)] if truth else []
     generator = [sys.executable, str(TOOLS / "gen_calls.py"), *options.split(), "--out", str(capture), *more]
     subprocess.run(generator, check=True, capture_output=True)
     return capture
