@@ -3,7 +3,7 @@
 from offhook.rows import MessageRow
 from protocols import sip
 from schemas.sip_messages import SipPacket
-from streams.dialogs.hearing import address_text
+from streams.addresses import address_text
 
 
 def message_row(packet: SipPacket) -> MessageRow | None:

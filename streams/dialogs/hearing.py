@@ -1,7 +1,5 @@
 """A message as one sensor heard it: new, on another hop, again, or a copy."""
 
-import socket
-from functools import lru_cache
 from typing import Final, TypeVar
 from zlib import crc32
 
@@ -9,6 +7,7 @@ from protocols.sip import SipMessage
 from schemas.cdr import SipEvent
 from schemas.sip_messages import SipPacket
 from streams import bounds
+from streams.addresses import address_text
 from streams.dialogs.call import EVENTS_OMITTED, Call
 from streams.dialogs.state import CallState, Content, Heard, HopKey
 
@@ -42,12 +41,6 @@ class Hearing:
         self.sender = side if message.is_request else ("b" if side == "a" else "a")
         self.hop = 0
         self.news = NEW
-
-
-@lru_cache(4096)
-def address_text(packed: bytes) -> str:
-    """An IP address in its usual form."""
-    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
 
 
 def find_hop(state: CallState, packet: SipPacket, opens: bool) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 
 from schemas.cdr import CallRecord, DtmfEvent, RelatedCall
 from schemas.cdr_rejected import RejectedCall
+from streams.addresses import address_text
 from streams.bounds import DIGITS_MAX
 from streams.dialogs.call import CAPTURE_END, START_NOT_SEEN, Call
 from streams.records import flags
@@ -21,7 +22,7 @@ from streams.records.sides import (
     suppresses_silence,
     talk_span,
 )
-from streams.records.stream_record import StreamView, address, stream_record
+from streams.records.stream_record import StreamView, stream_record
 from streams.records.timers import RTP_TIMEOUT, known_us, media_timeout
 from streams.settings import RecordSettings
 
@@ -130,9 +131,9 @@ def call_record(
         asserted_caller=call.asserted_caller,
         diversion=call.diversion,
         headers=dict(call.headers),
-        src_ip=address(call.src_ip),
+        src_ip=address_text(call.src_ip),
         src_port=call.src_port,
-        dst_ip=address(call.dst_ip),
+        dst_ip=address_text(call.dst_ip),
         dst_port=call.dst_port,
         transport=call.transport,
         vlan=call.vlan if call.vlan >= 0 else None,

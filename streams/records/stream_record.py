@@ -3,8 +3,6 @@
 Percent, milliseconds and MOS are rounded to four decimals.
 """
 
-import socket
-from functools import lru_cache
 from operator import itemgetter
 from typing import Final
 
@@ -13,6 +11,7 @@ from schemas.cdr import RtcpFigures, StreamRecord
 from schemas.media_endpoints import Payload
 from schemas.media_windows import RtcpSummary, StreamInfo, W
 from schemas.rtp_packets import FlowKind
+from streams.addresses import address_text
 from streams.dialogs.call import Call
 from streams.media.quality import codec_quality
 from streams.records.fold import PTIME_STEP_US, UNKNOWN, F, HeardStream
@@ -38,14 +37,6 @@ _WEIGHT: Final = slice(int(F.WEIGHT), int(F.WEIGHT_ADAPTIVE) + 1)
 _WORST: Final = slice(int(F.MIN), int(F.MIN_ADAPTIVE) + 1)
 _RUNS: Final = slice(int(W.RUN_1), int(W.RUN_10) + 1)
 _DELAYS: Final = slice(int(W.DELAY_0), int(W.DELAY_7) + 1)
-
-
-@lru_cache(maxsize=65536)
-def address(packed: bytes) -> str:
-    """An IP address as text, "" where there is none. `packed` has 4 or 16 bytes."""
-    if not packed:
-        return ""
-    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
 
 
 def decimals(millionths: int) -> float:
@@ -168,9 +159,9 @@ def stream_record(view: StreamView, after_last: int | None = None) -> StreamReco
         sensor_id=info.sensor,
         media=info.media or None,
         encrypted=info.encrypted,
-        src_ip=address(info.src_ip),
+        src_ip=address_text(info.src_ip),
         src_port=info.src_port,
-        dst_ip=address(info.dst_ip),
+        dst_ip=address_text(info.dst_ip),
         dst_port=info.dst_port,
         dscp=info.dscp,
         vlan=info.vlan if info.vlan >= 0 else None,
