@@ -71,8 +71,9 @@ class FlowTable:
         self.changed: NDArray[np.bool_] = np.zeros(0, np.bool_)  # since the state was saved
         self.count = 0
         self._numbers: dict[str, _Numbers] = {}
-        self._by_address: dict[Address, list[Flow]] = {}
-        self._by_ssrc: dict[int, list[Flow]] = {}
+        # by slot, in order of appearance: thousands of flows may share an address
+        self._by_address: dict[Address, dict[int, Flow]] = {}
+        self._by_ssrc: dict[int, dict[int, Flow]] = {}
 
     def at(self, slot: int) -> Flow:
         """The flow that owns the slot."""
@@ -90,13 +91,12 @@ class FlowTable:
         found: dict[int, Flow] = {}
         by_address = self._by_address
         for address in addresses:
-            for flow in by_address.get(address, ()):
-                found[flow.slot] = flow
+            found.update(by_address.get(address, ()))
         return list(found.values())
 
     def of_ssrc(self, ssrc: int) -> list[Flow]:
         """Flows with this SSRC."""
-        return self._by_ssrc.get(ssrc, [])
+        return list(self._by_ssrc.get(ssrc, {}).values())
 
     def describe(self, batch: RtpBatch) -> None:
         """Take over the batch's flow rows: new flows get a slot."""
@@ -127,9 +127,9 @@ class FlowTable:
         self.count += 1
         self.changed[flow.slot] = True
         self._numbers.setdefault(flow.sensor, _Numbers()).put(flow.number, flow.slot)
-        self._by_address.setdefault(flow.destination, []).append(flow)
-        self._by_address.setdefault(flow.source, []).append(flow)
-        self._by_ssrc.setdefault(flow.ssrc, []).append(flow)
+        self._by_address.setdefault(flow.destination, {})[flow.slot] = flow
+        self._by_address.setdefault(flow.source, {})[flow.slot] = flow
+        self._by_ssrc.setdefault(flow.ssrc, {})[flow.slot] = flow
 
     def drop(self, flow: Flow) -> None:
         """Forget a flow; its slot is free. After the last of several, `shrink` is due."""
@@ -157,9 +157,10 @@ class FlowTable:
         self.flow += [None] * more
 
 
-def _remove(index: dict[Any, list[Flow]], key: Any, flow: Flow) -> None:
-    rest = [other for other in index.get(key, ()) if other is not flow]
-    if rest:
-        index[key] = rest
-    else:
-        index.pop(key, None)
+def _remove(index: dict[Any, dict[int, Flow]], key: Any, flow: Flow) -> None:
+    flows = index.get(key)
+    if flows is None:  # both ends are the same
+        return
+    flows.pop(flow.slot, None)
+    if not flows:
+        del index[key]
