@@ -20,7 +20,8 @@ from offhook.settings import Settings
 from schemas import framing
 from schemas.cdr import CallRecord, StreamRecord
 from tests.paths import CAPTURES, OWN_CAPTURES, TOOLS
-from tests.system import analysed
+from tests.system import analysed, wire
+from tests.system.story import Dialog, rtp, sdp
 
 HUNG_S: Final = 300
 """The process says where it hangs, and ends, if a test takes so long."""
@@ -225,3 +226,15 @@ def test_calls_that_were_over_before_the_damage_are_unharmed(
         assert over or first < 300_000
         for call in over:
             assert found[call.call_id] == call
+
+
+def test_thousands_of_streams_to_one_port(tmp_path: Path) -> None:
+    a, b, count = ("10.0.0.1", 4000), ("10.0.0.2", 6000), 1000
+    frames = Dialog().answered(sdp(a), sdp(b)).hang_up(40).frames
+    for number in range(count):
+        frames += rtp(a, b, 2 + number / 100, 2.04 + number / 100, ssrc=number + 1)
+    wire.write(tmp_path / "flood.pcap", frames)
+    result = analysed.calls(tmp_path / "flood.pcap")
+    assert result.only().outcome == "answered"
+    assert len(result.only().streams) == 64
+    assert result.summary.counters["rtp"] == 2 * count
