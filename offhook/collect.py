@@ -1,6 +1,7 @@
 """Collects what the stages say until a row is final."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from offhook.messages import message_row
 from offhook.rows import MessageRow, WindowRow
@@ -9,20 +10,29 @@ from schemas.media_windows import StreamInfo, W, WindowBatch
 from schemas.sip_messages import SipBatch
 from streams.memory import MemoryRunner
 
+SETTLED_US: Final = 6_000_000
+"""Packet time after which a record hardly changes any more: the answer to the BYE has come."""
+
 Row = CallRecord | StreamRecord | WindowRow | MessageRow
 
 
 class Collector:
-    """Keeps the newest version of each call until the stages have let it go."""
+    """Keeps the newest version of each call until the stages have let it go.
 
-    def __init__(self, want: frozenset[str]) -> None:
+    `live`: somebody is waiting, so a call is shown once its record has not changed for SETTLED_US; one that
+    changes after that is shown again, with its next version.
+    """
+
+    def __init__(self, want: frozenset[str], *, live: bool = False) -> None:
         self.want = want
         self.calls = 0
         self.streams = 0
-        self.topics = ["cdr", "cdr.rejected", "rtp.unmatched"]
+        self.topics = ["cdr", "rtp.unmatched"]
         if "windows" in want:
             self.topics.append("media.windows")
-        self._newest: dict[str, CallRecord] = {}
+        self._live = live
+        self._newest: dict[str, tuple[CallRecord, int]] = {}  # with the clock it came at, oldest first
+        self._shown: set[str] = set()  # calls shown before they were let go
         self._infos: dict[int, StreamInfo] = {}
 
     def messages(self, batch: SipBatch) -> Iterator[MessageRow]:
@@ -33,11 +43,12 @@ class Collector:
                 if row is not None:
                     yield row
 
-    def collect(self, runner: MemoryRunner) -> Iterator[Row]:
-        """What became final in the last run."""
-        for topic in ("cdr", "cdr.rejected"):
-            for entry in runner.facts(topic):
-                self._newest[entry.value.cdr_id] = entry.value
+    def collect(self, runner: MemoryRunner, clock_us: int) -> Iterator[Row]:
+        """What became final in the last run, up to the sensor's clock."""
+        for entry in runner.facts("cdr"):
+            record = entry.value
+            self._newest.pop(record.cdr_id, None)
+            self._newest[record.cdr_id] = record, clock_us
         for entry in runner.facts("rtp.unmatched"):
             self.streams += 1
             if "streams" in self.want:
@@ -46,21 +57,33 @@ class Collector:
             for entry in runner.facts("media.windows"):
                 yield from self._windows(entry.value)
         for cdr_id in runner.closed:
-            record = self._newest.pop(cdr_id, None)
-            if record is not None:
-                yield from self._final(record)
+            yield from self._final(cdr_id)
+            self._shown.discard(cdr_id)
         runner.closed.clear()
         runner.trim()
+        if self._live:
+            yield from self._settled(clock_us - SETTLED_US)
 
     def rest(self) -> Iterator[Row]:
         """At the end of everything: the calls that nobody closed."""
-        for record in self._newest.values():
-            yield from self._final(record)
-        self._newest.clear()
+        for cdr_id in list(self._newest):
+            yield from self._final(cdr_id)
 
-    def _final(self, record: CallRecord) -> Iterator[Row]:
-        self.calls += 1
-        self.streams += len(record.streams)
+    def _settled(self, before_us: int) -> Iterator[Row]:
+        """Calls whose record has not changed since: somebody is waiting for them."""
+        for cdr_id, (_, came_us) in list(self._newest.items()):
+            if came_us >= before_us:
+                return
+            yield from self._final(cdr_id)
+
+    def _final(self, cdr_id: str) -> Iterator[Row]:
+        if cdr_id not in self._newest:
+            return
+        record, _ = self._newest.pop(cdr_id)
+        if cdr_id not in self._shown:
+            self._shown.add(cdr_id)
+            self.calls += 1
+            self.streams += len(record.streams)
         if "calls" in self.want:
             yield record
         if "streams" in self.want:

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+import msgspec
+
 from capture.files import open_capture
 from capture.merge import merge
 from capture.publisher import Publisher
@@ -15,6 +17,8 @@ from schemas.sip_messages import SipBatch
 from streams.memory import MemoryRunner
 
 __all__ = ["Analysis"]
+
+STDIN: Final = "-"
 
 ACCOUNT: Final = "local"
 SITE: Final = "local"
@@ -40,11 +44,11 @@ class Analysis:
         self._source = merge([open_capture(path, sensor=SENSOR) for path in paths])
         self.progress.bytes_total = self._source.bytes_total
         self._sensor = Sensor(ACCOUNT, SITE, SENSOR, settings=settings.capture)
-        self._collector = Collector(want)
+        self._collector = Collector(want, live=STDIN in paths)
         self._runner = MemoryRunner(
             encode=encode,
             calls=settings.calls,
-            records=settings.records,
+            records=msgspec.structs.replace(settings.records, channels_max=0),  # a capture has no limit
             media=settings.media,
             reads=self._collector.topics,
         )
@@ -71,7 +75,7 @@ class Analysis:
                 yield from self._collector.messages(batch)
         self._publisher.publish(batches)
         self._runner.run()
-        yield from self._collector.collect(self._runner)
+        yield from self._collector.collect(self._runner, batches[-1].clock_us)
 
     def _moved(self, packets: int) -> None:
         self.progress.bytes_done = self._source.bytes_done

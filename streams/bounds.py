@@ -5,6 +5,9 @@
 OWNERS_PER_ADDRESS_MAX = 16
 """Endpoints looked at on one ip:port, the newest; older ones no longer match new flows."""
 
+OWNERS_PER_CALL_MAX = 64
+"""Endpoints kept of one call; of more, those it no longer uses go first, oldest first."""
+
 OWNERS_PER_STREAM_MAX = 3
 """Calls that share one stream; a further one is only counted in `StreamInfo.owners`."""
 

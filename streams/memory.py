@@ -65,7 +65,7 @@ class MemoryRunner:
         calls: CallSettings | None = None,
         records: RecordSettings | None = None,
         media: MediaSettings | None = None,
-        reads: Sequence[str] = ("cdr", "cdr.rejected", "rtp.unmatched"),
+        reads: Sequence[str] = ("cdr", "rtp.unmatched"),
     ) -> None:
         """`reads`: the topics that `facts` will be asked for; they are kept until then."""
         counts = {

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from schemas.media_endpoints import EndpointOpened, Payload
-from streams.bounds import OWNERS_PER_ADDRESS_MAX
+from streams.bounds import OWNERS_PER_ADDRESS_MAX, OWNERS_PER_CALL_MAX
 from streams.media.state import NEVER
 
 REACH_BACK_US: Final = 2_000_000
@@ -83,7 +83,16 @@ class Owners:
             event.payloads, event.ptime_ms, event.time_us,
         )  # fmt: skip
         self.add(owner)
+        if len(self.by_call[event.cdr_id]) > OWNERS_PER_CALL_MAX:
+            self._drop_one(event.cdr_id)
         return owner, True
+
+    def _drop_one(self, cdr_id: str) -> None:
+        """Forget the call's oldest endpoint, one that it no longer uses if there is one."""
+        owners = self.by_call[cdr_id]
+        oldest = next((owner for owner in owners if owner.until_us < NEVER), owners[0])
+        owners.remove(oldest)
+        self._unplace(oldest)
 
     def add(self, owner: Owner) -> None:
         """Enter an owner into every index."""
@@ -111,12 +120,15 @@ class Owners:
         """Drop a call's endpoints."""
         self.touched.add(cdr_id)
         for owner in self.by_call.pop(cdr_id, ()):
-            for index, address in self._places(owner):
-                rest = [other for other in index.get(address, ()) if other is not owner]
-                if rest:
-                    index[address] = rest
-                else:
-                    index.pop(address, None)
+            self._unplace(owner)
+
+    def _unplace(self, owner: Owner) -> None:
+        for index, address in self._places(owner):
+            rest = [other for other in index.get(address, ()) if other is not owner]
+            if rest:
+                index[address] = rest
+            else:
+                index.pop(address, None)
 
     def _places(self, owner: Owner) -> Iterator[tuple[dict[Address, list[Owner]], Address]]:
         yield self.by_address, owner.address
