@@ -33,7 +33,7 @@ ANCHOR_1, ANCHOR_2, ANCHOR_3, HEAD_3 = int(S.ANCHOR_1), int(S.ANCHOR_2), int(S.A
 MASK_3, RUN_3 = int(S.MASK_3), int(S.RUN_3)
 DELAY, CHANGED, QUANTILE, ABOVE, TOTAL = int(S.DELAY), int(S.CHANGED), int(S.QUANTILE), int(S.ABOVE), int(S.TOTAL)
 FIRST, WINDOW_END, KMAX, STARTED = int(S.FIRST), int(S.WINDOW_END), int(S.KMAX), int(S.STARTED)
-FORGIVE_FROM = int(S.FORGIVE_FROM)
+FORGIVE_FROM, LOWEST = int(S.FORGIVE_FROM), int(S.LOWEST)
 R_WINDOW, R_START, R_END, R_PACKETS = ROW + W.WINDOW, ROW + W.START, ROW + W.END, ROW + W.PACKETS
 R_EXPECTED, R_DUPLICATES, R_REORDERED, R_STRAY = ROW + W.EXPECTED, ROW + W.DUPLICATES, ROW + W.REORDERED, ROW + W.STRAY
 R_JITTER_SUM, R_JITTER_COUNT, R_JITTER_MAX = ROW + W.JITTER_SUM, ROW + W.JITTER_COUNT, ROW + W.JITTER_MAX
@@ -212,15 +212,26 @@ def _sample(s: Ints, b: int, slot: int, bins: Ints, x: int) -> None:
     at = slot * BINS
     bin_ = (x - s[b + ANCHOR_3] - BIN_FROM_US) >> BIN_SHIFT
     bin_ = min(max(bin_, 0), BINS - 1)
-    if s[b + TOTAL] >= 1024:
+    halved = s[b + TOTAL] >= 1024
+    if halved:
         total = 0
-        for n in range(BINS):
+        for n in range(BINS - 1, -1, -1):
             bins[at + n] = bins[at + n] >> 1
             total += bins[at + n]
+            if bins[at + n]:
+                s[b + LOWEST] = n
         s[b + TOTAL] = total
     bins[at + bin_] += 1
     s[b + TOTAL] += 1
     total = s[b + TOTAL]
+    if total == 1 or bin_ < s[b + LOWEST]:
+        s[b + LOWEST] = bin_
+    if total > 1 and not halved:  # where the percentile cannot have moved
+        if bin_ == s[b + QUANTILE]:
+            s[b + ABOVE] += 1
+            return
+        if bin_ < s[b + QUANTILE] and s[b + ABOVE] * 100 > 3 * total:
+            return
     above, quantile = 0, 0
     for n in range(BINS - 1, -1, -1):
         above += bins[at + n]
@@ -232,28 +243,22 @@ def _sample(s: Ints, b: int, slot: int, bins: Ints, x: int) -> None:
 
 
 @inlined
-def _target(s: Ints, b: int, slot: int, bins: Ints) -> int:
+def _target(s: Ints, b: int) -> int:
     """The delay the adaptive buffer wants: 97th percentile of the transits and a margin, at most 500 ms
     over the least transit."""
-    at = slot * BINS
-    lowest = 0
-    for n in range(BINS):
-        if bins[at + n]:
-            lowest = n
-            break
     quantile = s[b + QUANTILE]
     half = 1 << (BIN_SHIFT - 1)
     wanted = BIN_FROM_US + (quantile << BIN_SHIFT) + half + MARGIN_US
-    highest = BIN_FROM_US + (lowest << BIN_SHIFT) + half + SPAN_US
-    return wanted if wanted < highest else highest
+    highest = BIN_FROM_US + (s[b + LOWEST] << BIN_SHIFT) + half + SPAN_US
+    return int(min(wanted, highest))
 
 
 @inlined
-def _play_adaptive(s: Ints, b: int, slot: int, bins: Ints, tick: int) -> None:
+def _play_adaptive(s: Ints, b: int, tick: int) -> None:
     """Play the adaptive buffer up to the playout clock, growing and shrinking its delay on the way."""
     ptime, base = s[b + PTIME], s[b + TICK_BASE]
     head, mask, run, delay = s[b + HEAD_3], s[b + MASK_3], s[b + RUN_3], s[b + DELAY]
-    target = _target(s, b, slot, bins)
+    target = _target(s, b)
     while True:
         due = s[b + ANCHOR_3] + head * ptime + delay
         if due > tick:
@@ -316,7 +321,7 @@ def _dirty(s: Ints, b: int, tick: int) -> None:
 
 
 @inlined
-def _clean(s: Ints, b: int, slot: int, bins: Ints) -> None:
+def _clean(s: Ints, b: int) -> None:
     """See whether the buffers are clean again, and how far a packet may stray without changing that."""
     newest = s[b + K]
     for buffer in range(3):
@@ -327,7 +332,7 @@ def _clean(s: Ints, b: int, slot: int, bins: Ints) -> None:
     if newest != s[b + KMAX]:
         return
     delay = s[b + DELAY]
-    difference = _target(s, b, slot, bins) - delay
+    difference = _target(s, b) - delay
     if difference > 0 or difference < -MARGIN_US:
         return
     ptime = s[b + PTIME]
@@ -403,7 +408,7 @@ def _playout(s: Ints, b: int, slot: int, bins: Ints, arrival: int, k: int, anew:
         return
     _play_fixed(s, b, 0, DEPTH_1, tick)
     _play_fixed(s, b, 1, DEPTH_2, tick)
-    _play_adaptive(s, b, slot, bins, tick)
+    _play_adaptive(s, b, tick)
     _insert_fixed(s, b, 0, k, x, DEPTH_1, LATE_1, FAR_1, JUMP_1)
     s[b + R_DISCARDED_2] += _insert_fixed(s, b, 1, k, x, DEPTH_2, LATE_2, FAR_2, JUMP_2)
     _sample(s, b, slot, bins, x)
@@ -413,7 +418,7 @@ def _playout(s: Ints, b: int, slot: int, bins: Ints, arrival: int, k: int, anew:
     s[b + K] = k
     s[b + X] = x
     s[b + KMAX] = max(s[b + KMAX], k)
-    _clean(s, b, slot, bins)
+    _clean(s, b)
 
 
 @inlined
@@ -714,6 +719,7 @@ def measure(
                 exact = (ptime_ticks * s[b + TICK]) >> 12
                 xmin, xmax, anchor = s[b + XMIN], s[b + XMAX], s[b + ANCHOR_3]
                 quantile, above, total = s[b + QUANTILE], s[b + ABOVE], s[b + TOTAL]
+                lowest = s[b + LOWEST]
                 limit = min(s[b + WINDOW_END], s[b + CUT_AT] + 1)
                 if s[b + FORGIVE_FROM] > 0:
                     limit = min(limit, s[b + FORGIVE_FROM])
@@ -734,7 +740,11 @@ def measure(
                     if new_x < xmin or new_x >= xmax or total >= 1024:
                         break
                     bin_ = (new_x - anchor - BIN_FROM_US) >> BIN_SHIFT
-                    if bin_ < 0 or bin_ > quantile or (bin_ < quantile and above * 100 <= 3 * (total + 1)):
+                    if (
+                        bin_ < lowest
+                        or bin_ > quantile
+                        or (bin_ < quantile and above * 100 <= 3 * (total + 1))
+                    ):
                         break
                     difference = abs(delta * 1000 - exact)
                     if difference >= 50_000_000:

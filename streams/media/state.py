@@ -75,8 +75,9 @@ class S:
     WINDOW_END = 55
     KMAX = 56  # newest slot held or played
     STARTED = 57  # 1: packet 0 of the playout is known
-    ONE_WAY = 59  # half the mean round trip that RTCP told, µs; not the kernel's
     FORGIVE_FROM = 58  # a gap of the numbers just after this is no loss, 0 none
+    ONE_WAY = 59  # half the mean round trip that RTCP told, µs; not the kernel's
+    LOWEST = 60  # lowest bin with samples
 
 
 ROW: Final = 64
