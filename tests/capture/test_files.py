@@ -190,7 +190,7 @@ def test_a_partial_last_record_is_no_damage(cut: int, write: object) -> None:
         (b"\n\r\r\n\x1c\0\0\0", "cut short"),
         (b"\n\r\r\n" + b"\x1c\0\0\0" * 8, "byte-order"),
         (b"INVITE sip:a@b SIP/2.0\r\n\r\n" * 9, "no capture"),
-        (gzip.compress(b"INVITE sip:a@b SIP/2.0"), "inside gzip"),
+        (gzip.compress(b"INVITE sip:a@b SIP/2.0", mtime=0), "inside gzip"),
         (b"\x1f\x8b\x08" + b"\xff" * 50, "gzip"),
         (b"\x28\xb5\x2f\xfd" + b"\xff" * 50, "zstd"),
         (b"\x04\x22\x4d\x18" + b"\xff" * 50, "lz4"),
