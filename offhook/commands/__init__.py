@@ -1,0 +1,9 @@
+"""The commands: a module each, with its arguments (`add`) and what it calls (`run`).
+
+Every module is imported to show the help, so it imports nothing heavy before `run`.
+"""
+
+from typing import Final
+
+NAMES: Final = ("analyze", "topics", "config")
+"""In the order of the help."""

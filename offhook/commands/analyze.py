@@ -1,0 +1,51 @@
+"""`offhook analyze`: its arguments."""
+
+import argparse
+import os
+
+from offhook.commands.arguments import Commands, add_settings
+
+
+def add(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "analyze",
+        parents=[common],
+        help="rebuild the calls of captures and score every stream",
+        description="Rebuild the calls of captures (pcap, pcapng; gzip, zstd, lz4) and score every stream.",
+        epilog="Filters: caller, callee, number, ip, src, dst, outcome, code, codec, mos, loss, jitter,"
+        " duration, pdd, time, flags, call-id. Patterns 1202* and *4567, networks 10.0.0.0/8, classes 4xx,"
+        " alternatives a|b.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a capture; - reads standard input")
+    parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
+    parser.add_argument("--rows", choices=("calls", "streams", "windows", "messages"), default="calls")
+    parser.add_argument(
+        "--filter",
+        metavar="TERMS",
+        action="append",
+        default=[],
+        help="show only what matches all terms: 'number=1202*,mos<3.5'; may be given several times",
+    )
+    parser.add_argument(
+        "--sip-port",
+        metavar="PORTS",
+        action="append",
+        default=[],
+        help="ports where SIP is expected: 5060,5070-5080",
+    )
+    parser.add_argument(
+        "--timezone", metavar="ZONE", help="of tables and --filter: UTC, local, Europe/Prague"
+    )
+    parser.add_argument("--strict", action="store_true", help="exit 1 after a warning, such as damage")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
+    add_settings(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Analyse the captures."""
+    # numpy's linear algebra, which nothing here uses, would start a thread a core: a tenth of a second.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from offhook import analyze
+
+    return analyze.run(options)

@@ -1,0 +1,20 @@
+"""Arguments that several commands take."""
+
+import argparse
+from typing import TypeAlias
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Where settings come from: --config, --voipmonitor-conf, --set."""
+    group = parser.add_argument_group("settings")
+    group.add_argument("--config", metavar="FILE", help="settings file (default: offhook.toml)")
+    group.add_argument("--voipmonitor-conf", metavar="FILE", help="read VoIPmonitor's settings as well")
+    group.add_argument(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        action="append",
+        default=[],
+        help="one setting; `offhook config show` lists them",
+    )
