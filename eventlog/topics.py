@@ -161,6 +161,15 @@ TOPICS: Final[tuple[Topic, ...]] = (
         forwardable=True,
     ),
     Topic(
+        name="registrations",
+        event="a registration, or what else keeps asking outside of calls: OPTIONS, SUBSCRIBE ...",
+        partition_by="registration_id",
+        key="registration_id",
+        producer="registrations",
+        retention_hours=25 * DAY,
+        schema="registrations",
+    ),
+    Topic(
         name="pcap.index",
         event="which spool segments hold which packets",
         partition_by="sensor",

@@ -19,6 +19,7 @@ from schemas.media_endpoints import (
 )
 from schemas.media_windows import Digit, Gap, RtcpSummary, StreamInfo
 from schemas.pcap_index import PcapFlow, PcapSegment
+from schemas.registrations import Registration
 from schemas.rtcp_packets import RtcpBatch, RtcpPacket
 from schemas.sip_messages import SipBatch, SipPacket
 
@@ -57,6 +58,7 @@ CODECS: Final[Mapping[str, Codec]] = {
     "channel.decisions": _codec(ChannelDecision),
     "cdr": _codec(CallRecord, RelatedCall, SipEvent, DtmfEvent, HoldInterval, StreamRecord, RtcpFigures),
     "cdr.rejected": _codec(RejectedCall),
+    "registrations": _codec(Registration),
     "pcap.index": _codec(PcapSegment, PcapFlow),
     "capture.health": _codec(CaptureHealth),
     "dead.letters": _codec(DeadLetter),

@@ -17,6 +17,7 @@ from schemas.dead_letters import DeadLetter
 from schemas.media_endpoints import EndpointBatch
 from schemas.media_windows import COLUMNS, WindowBatch
 from schemas.pcap_index import PcapSegment
+from schemas.registrations import Registration
 from schemas.rtcp_packets import RtcpBatch
 from schemas.rtp_packets import FlowRows, RtpBatch
 from schemas.sip_messages import SipBatch
@@ -30,6 +31,7 @@ PLAIN: Final[dict[str, type[msgspec.Struct]]] = {
     "channel.decisions": ChannelDecision,
     "cdr": CallRecord,
     "cdr.rejected": RejectedCall,
+    "registrations": Registration,
     "pcap.index": PcapSegment,
     "capture.health": CaptureHealth,
     "dead.letters": DeadLetter,
@@ -53,6 +55,10 @@ _TIMES: Final = frozenset(
         "answer_time",
         "bye_time",
         "end_time",
+        "registered_since",
+        "registered_until",
+        "last_success_time",
+        "last_failure_time",
         "first_rtp_time_a",
         "first_rtp_time_b",
         "time_us",
