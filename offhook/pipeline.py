@@ -30,7 +30,7 @@ class Analysis:
     """Captures in, rows out: calls, streams, windows or messages, as `want` names them.
 
     Several files are one sensor, merged by time. `summary` is complete after the last row; `progress` moves
-    while iterating, and `on_progress` is told.
+    while iterating, and `on_progress` is told; `on_sip` is told of every batch of SIP as captured.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Analysis:
         self.settings, self.want = settings, want
         self.progress = Progress()
         self.on_progress: Callable[[Progress], None] | None = None
+        self.on_sip: Callable[[SipBatch], None] | None = None
         self.summary = Summary()
         self._source = merge([open_capture(path, sensor=SENSOR) for path in paths])
         self.progress.bytes_total = self._source.bytes_total
@@ -72,6 +73,8 @@ class Analysis:
             return
         for batch in batches:
             if isinstance(batch, SipBatch):
+                if self.on_sip is not None:
+                    self.on_sip(batch)
                 yield from self._collector.messages(batch)
         self._publisher.publish(batches)
         self._runner.run()

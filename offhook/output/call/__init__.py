@@ -1,0 +1,1 @@
+"""One call as a page on the terminal."""
