@@ -114,3 +114,17 @@ RELATED_MAX = 16
 
 ORPHANS_MAX = 10_000
 """Calls not heard of whose streams wait for them; streams of further ones are dropped."""
+
+# --- Registrations ---
+
+REGISTRATIONS = 100_000
+"""Registrations, and others that ask outside of calls, of a site at once; the longest silent go first."""
+
+EXCHANGES = 16
+"""Requests of one of them that are waited for or known again; the oldest go first."""
+
+EXPIRES_S = 604_800
+"""Seconds for which a registration is believed."""
+
+RESULT_CODES = 64
+"""Different status codes counted of one of them."""

@@ -1,4 +1,4 @@
-"""The calls stage: dialogs and records of one partition, which share state and transaction."""
+"""The calls stage: dialogs, records and registrations of one partition, in one transaction."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,6 +8,7 @@ from schemas.media_windows import WindowBatch
 from schemas.sip_messages import SipBatch
 from streams.dialogs.reducer import Dialogs
 from streams.records.records import Records, RecordsOutput
+from streams.registrations.reducer import Registrations
 from streams.settings import CallSettings, RecordSettings
 from streams.stage import EVERY_PARTITION, Fact, Input
 
@@ -26,13 +27,14 @@ class Calls:
     ) -> None:
         self.dialogs = Dialogs(number, calls or CallSettings())
         self.records = Records(number, media_partitions, records or RecordSettings())
+        self.registrations = Registrations()
         self.closed: list[str] = []
         """cdr_ids of which the last step has sent the last version."""
 
     @property
     def counters(self) -> dict[str, int]:
         """Discards and evictions by reason."""
-        return {**self.dialogs.counters, **self.records.counters}
+        return {**self.dialogs.counters, **self.records.counters, **self.registrations.counters}
 
     def step(self, inputs: Iterable[Input]) -> list[Fact]:
         """Take the batches, then apply what the clocks allow."""
@@ -49,6 +51,9 @@ class Calls:
             for batch in heard.endpoints
         ]
         self.records.calls(heard.changed, heard.clocks)
+        for row in self.registrations.advance(heard.outside, heard.reached, heard.clocks):
+            key = row.registration_id.encode()
+            facts.append(Fact("registrations", key, key, row))
         output = self.records.advance()
         for cdr_id in output.closed:
             self.dialogs.forget(cdr_id)
@@ -56,16 +61,18 @@ class Calls:
         return facts + _facts(output)
 
     def changes(self) -> dict[bytes, bytes | None]:
-        """State changed since the last call, of both reducers."""
+        """State changed since the last call, of all reducers."""
         return {
             **{b"d:" + key: value for key, value in self.dialogs.changes().items()},
             **{b"r:" + key: value for key, value in self.records.changes().items()},
+            **{b"g:" + key: value for key, value in self.registrations.changes().items()},
         }
 
     def restore(self, state: Mapping[bytes, bytes]) -> None:
         """Take the state over."""
         self.dialogs.restore({key[2:]: value for key, value in state.items() if key.startswith(b"d:")})
         self.records.restore({key[2:]: value for key, value in state.items() if key.startswith(b"r:")})
+        self.registrations.restore({key[2:]: value for key, value in state.items() if key.startswith(b"g:")})
 
 
 def _facts(output: RecordsOutput) -> list[Fact]:

@@ -72,7 +72,7 @@ class MemoryRunner:
             "sip.messages": calls_partitions, "media.windows": calls_partitions,
             "channel.decisions": calls_partitions, "rtp.packets": media_partitions,
             "rtcp.packets": media_partitions, "media.endpoints": media_partitions,
-            "channels": 1, "cdr": 1, "cdr.rejected": 1, "rtp.unmatched": 1,
+            "channels": 1, "cdr": 1, "cdr.rejected": 1, "rtp.unmatched": 1, "registrations": 1,
         }  # fmt: skip
         self.log = MemoryLog(counts, encode=encode)
         self.saves = saves

@@ -7,6 +7,7 @@ import msgspec
 from schemas.media_endpoints import EndpointBatch
 from schemas.sip_messages import SipBatch
 from streams.dialogs.call import Call
+from streams.dialogs.others import Outside
 from streams.dialogs.register import Register
 from streams.dialogs.saved import load, save
 from streams.dialogs.site import Site
@@ -17,11 +18,14 @@ SiteName = tuple[str, str]
 
 
 class DialogsOutput(msgspec.Struct):
-    """What one advance brought: endpoints a site, calls made or changed (each once), clocks that moved."""
+    """What one advance brought: endpoints a site, calls made or changed (each once), clocks that moved, and
+    messages of no call, with the event time each site has reached."""
 
     endpoints: list[EndpointBatch]
     changed: list[Call]
     clocks: dict[SiteName, int]
+    outside: list[Outside] = []
+    reached: dict[SiteName, int] = {}
 
 
 class Dialogs:
@@ -57,6 +61,7 @@ class Dialogs:
             if clock == site.sent_us and not site.queue:
                 continue
             site.advance()
+            output.reached[name] = site.reached_us
             if site.events or clock != site.sent_us:
                 site.sent_us = clock
                 output.clocks[name] = clock
@@ -66,6 +71,7 @@ class Dialogs:
         output.changed = list(register.changed.values())
         register.unsaved.update(register.changed)
         register.changed.clear()
+        output.outside, register.outside = register.outside, []
         return output
 
     def forget(self, cdr_id: str) -> None:

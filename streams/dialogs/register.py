@@ -3,6 +3,7 @@
 from collections import Counter
 
 from streams.dialogs.call import Call
+from streams.dialogs.others import Outside
 from streams.dialogs.state import CallState
 from streams.settings import CallSettings
 
@@ -17,6 +18,7 @@ class Register:
         self.states: dict[str, CallState] = {}
         self.findable = 0  # calls that a message may still find
         self.changed: dict[str, Call] = {}  # since the last advance
+        self.outside: list[Outside] = []  # the same, messages of no call
         self.unsaved: set[str] = set()
         self.saved: set[str] = set()
         self.saved_counters = b""

@@ -28,7 +28,7 @@ from streams.dialogs.call import (
 from streams.dialogs.endpoints import announce_again, on_description
 from streams.dialogs.hearing import AGAIN, COPY, Hearing, classify, find_hop, note_event
 from streams.dialogs.identity import cdr_id_of
-from streams.dialogs.others import count_other
+from streams.dialogs.others import ASKING, Outside, count_other
 from streams.dialogs.parties import read_agent, read_parties
 from streams.dialogs.register import Register
 from streams.dialogs.requests import ON_REQUEST
@@ -62,6 +62,7 @@ class Site:
         self.clock = SiteClock(gone_us=None if gone_s is None else gone_s * _SECOND)
         self.sent_us = NOT_STARTED  # clock that has been sent out
         self.now_us = NOT_STARTED  # event time reached
+        self.reached_us = NOT_STARTED  # the same, never past the capture's last packet
         self.arrived = 0
         self.last_us: dict[str, int] = {}  # time of each sensor's last message
         self.serial = 0
@@ -132,7 +133,7 @@ class Site:
                 self._hear(packet, sensor)
             del self.queue[:ready]
             self.queue_changed = True
-        until = max(self.now_us, self.clock.last_us) if ended else clock
+        until = self.reached_us = max(self.now_us, self.clock.last_us) if ended else clock
         while self.timers and self.timers[0][0] < until:
             self._fire()
         self.now_us = max(self.now_us, until)
@@ -228,7 +229,7 @@ class Site:
             if method == "INVITE":
                 self._wait(packet, sensor, message)
             else:
-                count_other(self.register.counters, message)
+                self._outside(packet, sensor, message)
             return
         key = (message.call_id, message.from_tag)
         if method == "INVITE":
@@ -240,7 +241,14 @@ class Site:
         elif method == "BYE":
             self._begin(packet, sensor, message, started=False)
         else:
-            count_other(self.register.counters, message)
+            self._outside(packet, sensor, message)
+
+    def _outside(self, packet: SipPacket, sensor: str, message: SipMessage) -> None:
+        """A message that makes no call: the registrations hear of it."""
+        count_other(self.register.counters, message)
+        if message.method in ASKING:
+            heard = Outside(self.account, self.site, self.now_us, sensor, packet, message)
+            self.register.outside.append(heard)
 
     def _begin(self, packet: SipPacket, sensor: str, message: SipMessage, started: bool) -> None:
         """Make a call from the first message heard of it."""

@@ -13,6 +13,7 @@ from capture.publisher import Publisher
 from capture.sensor import Sensor
 from capture.settings import CaptureSettings
 from schemas.cdr import CallRecord
+from schemas.registrations import Registration
 from streams.memory import MemoryRunner, Worker
 
 
@@ -33,9 +34,10 @@ class Way:
 
 @dataclass
 class Outcome:
-    """Records by cdr_id, without version and stored_at, and streams nobody announced, all as JSON."""
+    """Records by cdr_id and registrations by id, without version, and streams nobody announced, as JSON."""
 
     calls: dict[str, bytes] = field(default_factory=dict)
+    registrations: dict[str, bytes] = field(default_factory=dict)
     streams: dict[str, bytes] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
 
@@ -48,9 +50,11 @@ def take(capture: Path, way: Way) -> Outcome:
         media_partitions=way.media_partitions,
         encode=way.encode,
         saves=way.restarts or way.again,
+        reads=("cdr", "rtp.unmatched", "registrations"),
     )
     sensor, publisher = Sensor("acc", "site", "s", settings=CaptureSettings()), Publisher(runner.log)
-    outcome, newest = Outcome(), {}
+    outcome = Outcome()
+    newest: dict[bytes, CallRecord | Registration] = {}
     for number, block in enumerate(_blocks(capture, way.frames_a_block)):
         publisher.publish(sensor.feed(block))
         if way.flush_every and number % way.flush_every == way.flush_every - 1:
@@ -63,7 +67,11 @@ def take(capture: Path, way: Way) -> Outcome:
     _collect(runner, newest, outcome)
     for record in newest.values():
         assert record.complete
-        outcome.calls[record.cdr_id] = msgspec.json.encode(msgspec.structs.replace(record, version=0))
+        plain = msgspec.json.encode(msgspec.structs.replace(record, version=0))
+        if isinstance(record, Registration):
+            outcome.registrations[record.registration_id] = plain
+        else:
+            outcome.calls[record.cdr_id] = plain
     outcome.counters = sensor.counters
     return outcome
 
@@ -92,10 +100,10 @@ def _work(runner: MemoryRunner, way: Way, rng: random.Random) -> None:
         runner.run()
 
 
-def _collect(runner: MemoryRunner, newest: dict[str, CallRecord], outcome: Outcome) -> None:
-    for entry in runner.facts("cdr"):
-        held = newest.get(entry.value.cdr_id)
+def _collect(runner: MemoryRunner, newest: dict[bytes, CallRecord | Registration], outcome: Outcome) -> None:
+    for entry in [*runner.facts("cdr"), *runner.facts("registrations")]:
+        held = newest.get(entry.key)
         if held is None or entry.value.version > held.version:
-            newest[entry.value.cdr_id] = entry.value
+            newest[entry.key] = entry.value
     for entry in runner.facts("rtp.unmatched"):
         outcome.streams[entry.value.stream_id] = msgspec.json.encode(entry.value)
