@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from capture.settings import CaptureSettings
+from eventlog.kafka.settings import KafkaSettings
 from offhook import voipmonitor_conf
 from offhook.bounds import SETTINGS_FILE_BYTES
 from offhook.errors import CommandError, UsageError
@@ -37,12 +38,15 @@ SECTIONS: Final[dict[str, type[Any]]] = {
     "calls": CallSettings,
     "media": MediaSettings,
     "records": RecordSettings,
+    "kafka": KafkaSettings,
 }
 """The rooms' settings by their section in offhook.toml; "" are the keys above the first section."""
 
 NOT_SETTINGS: Final = frozenset({"OFFHOOK_CONFIG", "OFFHOOK_VOIPMONITOR_CONF", "OFFHOOK_CACHE"})
 """Variables that say where things are; they are no settings of a room."""
 
+ALIASES: Final = {"SCHEMA_REGISTRY_URL": ("kafka", "schema_registry_url")}
+"""Variables without our prefix, under the name that other programs of Kafka know."""
 
 SECRET: Final = re.compile(r"(?:secret|password|token|private_key)$")
 """Keys whose values are never shown."""
@@ -77,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True):
     calls: CallSettings = msgspec.field(default_factory=CallSettings)
     media: MediaSettings = msgspec.field(default_factory=MediaSettings)
     records: RecordSettings = msgspec.field(default_factory=RecordSettings)
+    kafka: KafkaSettings = msgspec.field(default_factory=KafkaSettings)
     origins: dict[str, str] = {}
     notes: list[str] = []
 
@@ -198,8 +203,9 @@ def _line_of(text: str, section: str, key: str | None) -> int:
 
 def _from_environment(environment: Mapping[str, str], problems: list[Problem]) -> Iterator[Setting]:
     known = {variable(section, key): (section, key) for section in SECTIONS for key in keys(section)}
+    known |= ALIASES
     for name, value in environment.items():
-        if not name.startswith("OFFHOOK_") or name in NOT_SETTINGS:
+        if name not in ALIASES and (not name.startswith("OFFHOOK_") or name in NOT_SETTINGS):
             continue
         if name in known:
             yield Setting(*known[name], value, name, text=True)
@@ -221,6 +227,8 @@ def _from_flags(options: argparse.Namespace) -> Iterator[Setting]:
         yield Setting(section, key, value.strip(), f"--set {name.strip()}", text=True)
     if ports := getattr(options, "sip_port", []):
         yield Setting("capture", "sip_ports", ",".join(ports), "--sip-port", text=True)
+    if servers := getattr(options, "bootstrap", None):
+        yield Setting("kafka", "bootstrap_servers", servers, "--bootstrap", text=True)
 
 
 def _accept(setting: Setting, problems: list[Problem]) -> Any | None:

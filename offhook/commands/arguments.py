@@ -18,3 +18,11 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="one setting; `offhook config show` lists them",
     )
+
+
+def add_kafka(parser: argparse.ArgumentParser) -> None:
+    """Where Kafka is: --bootstrap, and the settings."""
+    parser.add_argument(
+        "--bootstrap", metavar="HOST:PORT,...", help="Kafka's brokers (kafka.bootstrap_servers)"
+    )
+    add_settings(parser)
