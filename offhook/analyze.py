@@ -20,12 +20,14 @@ from offhook.rows import MessageRow, WindowRow
 from offhook.text import clean
 from offhook.times import Clock
 from schemas.cdr import CallRecord, StreamRecord
+from schemas.registrations import Registration
 
-_KINDS: dict[str, type[CallRecord] | type[StreamRecord] | type[WindowRow] | type[MessageRow]] = {
+_KINDS: dict[str, type[Row]] = {
     "calls": CallRecord,
     "streams": StreamRecord,
     "windows": WindowRow,
     "messages": MessageRow,
+    "registrations": Registration,
 }
 
 
@@ -110,6 +112,7 @@ def _writer(
         return CsvRows(out, kind, flush=live)
     from offhook.output import views
     from offhook.output.paint import Paint
+    from offhook.output.registrations import REGISTRATIONS
     from offhook.output.table import Table
 
     view = {
@@ -117,6 +120,7 @@ def _writer(
         StreamRecord: views.STREAMS,
         WindowRow: views.WINDOWS,
         MessageRow: views.MESSAGES,
+        Registration: REGISTRATIONS,
     }[kind]
     paint = Paint() if options.output else Paint.of(sys.stdout)
     return Table(out, view, clock, paint, live=live)

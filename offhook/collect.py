@@ -7,13 +7,14 @@ from offhook.messages import message_row
 from offhook.rows import MessageRow, WindowRow
 from schemas.cdr import CallRecord, StreamRecord
 from schemas.media_windows import StreamInfo, W, WindowBatch
+from schemas.registrations import Registration
 from schemas.sip_messages import SipBatch
 from streams.memory import MemoryRunner
 
 SETTLED_US: Final = 6_000_000
 """Packet time after which a record hardly changes any more: the answer to the BYE has come."""
 
-Row = CallRecord | StreamRecord | WindowRow | MessageRow
+Row = CallRecord | StreamRecord | WindowRow | MessageRow | Registration
 
 
 class Collector:
@@ -30,6 +31,8 @@ class Collector:
         self.topics = ["cdr", "rtp.unmatched"]
         if "windows" in want:
             self.topics.append("media.windows")
+        if "registrations" in want:
+            self.topics.append("registrations")
         self._live = live
         self._newest: dict[str, tuple[CallRecord, int]] = {}  # with the clock it came at, oldest first
         self._shown: set[str] = set()  # calls shown before they were let go
@@ -56,6 +59,10 @@ class Collector:
         if "windows" in self.want:
             for entry in runner.facts("media.windows"):
                 yield from self._windows(entry.value)
+        if "registrations" in self.want:
+            for entry in runner.facts("registrations"):
+                if entry.value.complete:
+                    yield entry.value
         for cdr_id in runner.closed:
             yield from self._final(cdr_id)
             self._shown.discard(cdr_id)

@@ -32,6 +32,7 @@ _STREAMS: Final[dict[str, str]] = {
     "rtp-without-flow": "RTP packets of flows that were never described",
     "rtcp-without-stream": "RTCP reports about streams that were not heard",
     "rtcp-unreadable": "RTCP packets that are encrypted or cannot be parsed",
+    "registrations-evicted": "registrations let go early: more than the bound at once",
     "flows-evicted": "RTP streams finished early: more than the bound at once",
 }
 

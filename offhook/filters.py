@@ -17,6 +17,7 @@ from offhook.errors import UsageError
 from offhook.rows import MessageRow, WindowRow
 from offhook.times import Clock
 from schemas.cdr import CallRecord, StreamRecord
+from schemas.registrations import Registration
 
 Test = Callable[[Any], bool]
 """Whether one row is wanted."""
@@ -309,9 +310,31 @@ _MESSAGE = {
     "call_id": _texts(lambda message: (message.call_id,)),
     "agent": _words(lambda message: (message.user_agent,)),
 }
+_REGISTRATION = {
+    "user": _party(lambda row: (row.user, row.from_user)),
+    "number": _party(lambda row: (row.user, row.from_user)),
+    "domain": _words(lambda row: (row.domain, row.from_domain)),
+    "contact": _texts(lambda row: (row.contact,)),
+    "ip": _addresses(lambda row: (row.src_ip, row.dst_ip)),
+    "src": _addresses(lambda row: (row.src_ip,)),
+    "dst": _addresses(lambda row: (row.dst_ip,)),
+    "method": _words(lambda row: (row.method,)),
+    "state": _words(lambda row: (row.state,)),
+    "code": Field(lambda row: (int(code) for code in row.codes), _code, _whole),
+    "agent": _words(lambda row: (row.user_agent, row.server)),
+    "requests": _numbers(lambda row: (row.requests,)),
+    "failures": _numbers(lambda row: (row.failures,)),
+    "unanswered": _numbers(lambda row: (row.unanswered,)),
+    "expires": _numbers(lambda row: (row.expires,)),
+    "response_time": _numbers(lambda row: (row.response_time_max_ms,)),
+    "time": _times(lambda row: (row.first_time,)),
+    "call_id": _texts(lambda row: (row.call_id,)),
+    "flags": _words(lambda row: row.flags),
+}
 FIELDS: Final[dict[type, dict[str, Field]]] = {
     CallRecord: _CALL,
     StreamRecord: _STREAM,
     WindowRow: _WINDOW,
     MessageRow: _MESSAGE,
+    Registration: _REGISTRATION,
 }

@@ -19,7 +19,11 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="a capture; - reads standard input")
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
-    parser.add_argument("--rows", choices=("calls", "streams", "windows", "messages"), default="calls")
+    parser.add_argument(
+        "--rows",
+        choices=("calls", "streams", "windows", "messages", "registrations"),
+        default="calls",
+    )
     parser.add_argument(
         "--filter",
         metavar="TERMS",

@@ -13,6 +13,7 @@ from offhook.rows import MessageRow, WindowRow
 from offhook.text import without_surrogates
 from offhook.times import rfc3339
 from schemas.cdr import CallRecord, StreamRecord
+from schemas.registrations import Registration
 
 
 class JsonLines:
@@ -79,6 +80,15 @@ _TIMES = {
     StreamRecord: _fields("first_time", "last_time"),
     WindowRow: _fields("start"),
     MessageRow: _fields("time"),
+    Registration: _fields(
+        "first_time",
+        "last_time",
+        "stored_at",
+        "registered_since",
+        "registered_until",
+        "last_success_time",
+        "last_failure_time",
+    ),
 }
 _NO_CHILDREN: dict[str, Any] = {"sip_events": [], "dtmf": [], "hold": [], "streams": []}
 

@@ -5,8 +5,9 @@ from typing import Protocol
 from offhook.report import Shown, Summary
 from offhook.rows import MessageRow, WindowRow
 from schemas.cdr import CallRecord, StreamRecord
+from schemas.registrations import Registration
 
-Row = CallRecord | StreamRecord | WindowRow | MessageRow
+Row = CallRecord | StreamRecord | WindowRow | MessageRow | Registration
 
 
 class Writer(Protocol):
