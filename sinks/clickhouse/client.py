@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,9 @@ SETTINGS: Final[Mapping[str, str]] = {
     "max_partitions_per_insert_block": "0",  # a capture may span any number of days
 }
 """Of every connection, where the server knows them and lets us set them."""
+
+TRY_AGAIN: Final = frozenset({159, 164, 202, 209, 210, 241, 242, 243, 252, 319, 425, 999})
+"""ClickHouse's codes of what passes: time-outs, network, memory, disk, too many parts, replicas, Keeper."""
 
 
 class Store:
@@ -53,10 +57,21 @@ class Store:
 
         try:
             yield
-        except OperationalError as error:
-            raise OutOfReachError(f"{self.target}: {self._said(error)}") from None
         except Error as error:
-            raise StoreError(f"{self.target}: {self._said(error)}") from None
+            again = isinstance(error, OperationalError) or error.code in TRY_AGAIN
+            kind = OutOfReachError if again else StoreError
+            raise kind(f"{self.target}: {self.said(error)}") from None
+
+    def said(self, error: Exception) -> str:
+        """What the database said, in one line without a secret."""
+        text = " ".join(str(error).split())
+        if isinstance(self.target, Server) and self.target.password:
+            text = text.replace(self.target.password, "***")
+        text = re.sub(
+            r"^(Received ClickHouse exception, code: \d+, server response: )?Code: \d+\. ", "", text
+        )
+        text = text.removeprefix("DB::Exception: ")
+        return text if len(text) <= ERROR_CHARACTERS else text[:ERROR_CHARACTERS] + " ..."
 
     def close(self) -> None:
         """Close every connection, then let other processes in."""
@@ -95,16 +110,6 @@ class Store:
         client.database = database
         return client
 
-    def _said(self, error: Exception) -> str:
-        text = " ".join(str(error).split())
-        if isinstance(self.target, Server) and self.target.password:
-            text = text.replace(self.target.password, "***")
-        text = re.sub(
-            r"^(Received ClickHouse exception, code: \d+, server response: )?Code: \d+\. ", "", text
-        )
-        text = text.removeprefix("DB::Exception: ")
-        return text if len(text) <= ERROR_CHARACTERS else text[:ERROR_CHARACTERS] + " ..."
-
 
 def open_store(
     db: str | Target, *, create: bool = False, environment: Mapping[str, str] = os.environ
@@ -129,6 +134,8 @@ def _client_of(target: Target) -> Client:
     except ImportError:
         raise NotInstalledError("a store needs clickhouse-connect: pip install 'offhook[store]'") from None
     common.set_setting("autogenerate_session_id", False)
+    # It logs with a traceback what it raises anyway; whoever sets logging up still gets it.
+    logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
     if isinstance(target, Server):
         return clickhouse_connect.get_client(
             host=target.host,

@@ -1,0 +1,72 @@
+"""Reads call records back from a store, equal to what was written."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from schemas.cdr import CallRecord, DtmfEvent, HoldInterval, RelatedCall, RtcpFigures, SipEvent, StreamRecord
+from sinks.clickhouse.client import Store
+from sinks.clickhouse.tables import CALL, CHILDREN, RTCP, STREAM
+
+_FORMATS: Final = {"DateTime64*": "int", "UUID": "string"}
+"""Times as µs since the epoch, ids as text."""
+
+_FLAT: Final = (*CALL, "stored_at")
+_STRUCTS: Final[Mapping[str, type[msgspec.Struct]]] = {
+    "related": RelatedCall,
+    "sip_events": SipEvent,
+    "dtmf": DtmfEvent,
+    "hold": HoldInterval,
+}
+_PARENT: Final = (_FLAT.index("cdr_id"), _FLAT.index("call_id"))
+
+
+def read_call(store: Store, cdr_id: str) -> CallRecord | None:
+    """The newest version of one call, or None."""
+    try:
+        uuid.UUID(cdr_id)
+    except ValueError:
+        return None
+    return next(read_calls(store, "WHERE cdr_id = {cdr_id:UUID}", {"cdr_id": cdr_id}), None)
+
+
+def read_calls(
+    store: Store, clauses: str = "ORDER BY start, cdr_id", parameters: Mapping[str, Any] | None = None
+) -> Iterator[CallRecord]:
+    """Calls by the clauses after FROM (WHERE, ORDER BY, LIMIT), the newest version of each.
+
+    `parameters` are bound by the server: `WHERE caller = {caller:String}`.
+    """
+    columns = [*_FLAT, *(name for nested in CHILDREN for name in nested.columns)]
+    listed = ", ".join(f"`{name}`" for name in columns)
+    with store.errors():
+        result = store.client.query(
+            f"SELECT {listed} FROM cdr FINAL {clauses}",
+            parameters=dict(parameters or {}),
+            query_formats=_FORMATS,
+        )
+    return map(_call, result.result_rows)
+
+
+def _call(row: Sequence[Any]) -> CallRecord:
+    values = dict(zip(_FLAT, row, strict=False))
+    at = len(_FLAT)
+    for nested in CHILDREN:
+        columns = row[at : at + len(nested.fields)]
+        at += len(nested.fields)
+        children = zip(*columns, strict=True)
+        if struct := _STRUCTS.get(nested.name):
+            values[nested.name] = [struct(*child) for child in children]
+        else:
+            cdr_id, call_id = (row[index] for index in _PARENT)
+            values[nested.name] = [_stream(child, cdr_id, call_id) for child in children]
+    return CallRecord(**values)
+
+
+def _stream(values: Sequence[Any], cdr_id: str, call_id: str) -> StreamRecord:
+    named = dict(zip(STREAM, values, strict=False))
+    heard, *figures = values[len(STREAM) :]
+    rtcp = RtcpFigures(**dict(zip(RTCP, figures, strict=True))) if heard else None
+    return StreamRecord(cdr_id=cdr_id, call_id=call_id, rtcp=rtcp, **named)
