@@ -136,3 +136,40 @@ UDPTL_MEDIA = 4
 
 PARTITIONED_FLOWS = 4 * FLOWS_MAX
 """Flows whose partition is remembered before those long silent are looked for and forgotten."""
+
+# -- audio ----------------------------------------------------------------------------------------------
+
+AUDIO_FRAMES_MAX = 64
+"""Codec frames taken from one RTP packet; usual are 1 to 6."""
+
+AUDIO_PACKET_MS = 2_000
+"""Sound taken from one RTP packet."""
+
+AUDIO_BATCH = 256
+"""Packets decoded at once."""
+
+AUDIO_RESYNC_NS = 2_000_000_000
+"""How far RTP's time may go from the time of arrival before it is taken for a new start of its clock."""
+
+AUDIO_SEQUENCE_JUMP = 3_000
+"""A larger jump of the sequence number is a restart (RFC 3550 A.1: MAX_DROPOUT)."""
+
+AUDIO_BYTES_MAX = 0xFFFF_0000
+"""Bytes of samples in one WAV: its lengths have 32 bits. 37 hours at 8 kHz in stereo, 6 at 48 kHz."""
+
+# -- one call out of a capture --------------------------------------------------------------------------
+
+CUT_BYTES = 1 << 30
+"""Captured bytes of one call's frames, and of those that share its endpoints, held in memory."""
+
+CUT_ENDPOINTS_PER_MESSAGE = 512
+"""Endpoints read from one SIP message."""
+
+CUT_FRAGMENTS = 4_096
+"""Datagrams in fragments whose frames are held until it is known what they carry."""
+
+CUT_STREAMS = 4_096
+"""TCP connections and SCTP associations whose frames are held, idle longest out first."""
+
+CUT_STREAM_BACK_BYTES = 65_536
+"""How far before a call's first message its connection is kept; sixteen times that between its messages."""

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from capture.block import Source
 from capture.files import open_capture
 from capture.merge import merge
 from capture.publisher import Publisher
@@ -34,15 +35,22 @@ class Analysis:
     """
 
     def __init__(
-        self, paths: Sequence[str], settings: Settings, *, want: frozenset[str], encode: bool = False
+        self,
+        paths: Sequence[str],
+        settings: Settings,
+        *,
+        want: frozenset[str],
+        encode: bool = False,
+        source: Source | None = None,
     ) -> None:
-        """Open the captures; CaptureError where one cannot be read. `encode`: events pass the codec."""
+        """Open the captures; CaptureError where one cannot be read. `encode`: events pass the codec.
+        `source`: take its frames instead."""
         self.settings, self.want = settings, want
         self.progress = Progress()
         self.on_progress: Callable[[Progress], None] | None = None
         self.on_sip: Callable[[SipBatch], None] | None = None
         self.summary = Summary()
-        self._source = merge([open_capture(path, sensor=SENSOR) for path in paths])
+        self._source = source or merge([open_capture(path, sensor=SENSOR) for path in paths])
         self.progress.bytes_total = self._source.bytes_total
         self._sensor = Sensor(ACCOUNT, SITE, SENSOR, settings=settings.capture)
         self._collector = Collector(want, live=STDIN in paths)

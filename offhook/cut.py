@@ -1,0 +1,187 @@
+"""One call out of captures: its record, messages and media, as the whole capture tells them."""
+
+import re
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
+from typing import Final
+
+import msgspec
+
+from capture.cutting.directory import Directory
+from capture.cutting.endpoints import Endpoint
+from capture.cutting.frames import Frame, FrameSource, Heard
+from capture.cutting.gather import Gathered, gather, renumbered
+from capture.cutting.scan import Scan
+from capture.cutting.search import directory_of
+from capture.files import open_capture
+from capture.merge import merge
+from offhook.cut_media import OwnMedia, Span, time_us
+from offhook.errors import CommandError
+from offhook.pipeline import SENSOR, Analysis
+from offhook.rows import WindowRow
+from offhook.settings import Settings
+from protocols.secrets import mask_secrets
+from protocols.sip import call_id_of
+from schemas.cdr import CallRecord, StreamRecord
+from schemas.sip_messages import SipPacket
+
+ID_LEAST: Final = 6
+"""Characters of an id that may stand for the whole."""
+
+SHOWN_IDS: Final = 3
+_CDR_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]*)?|[0-9a-f]{6,7}", re.IGNORECASE)
+_ETHERNET, _ARP = 1, bytes(12) + b"\x08\x06"
+
+
+class CutError(CommandError):
+    """No such call, or more than one."""
+
+
+class Cut(msgspec.Struct):
+    """One Call-ID out of captures.
+
+    `records`: its calls, one for each From tag, as the analysis of the whole capture gives them, `windows`
+    those of their streams; `frames` what carried it, in capture order; `heard` the SIP messages, media,
+    RTCP and other datagrams in these frames (with secrets as captured), in the order they were completed.
+    """
+
+    call_id: str
+    records: list[CallRecord]
+    windows: list[WindowRow]
+    frames: list[Frame]
+    heard: list[Heard]
+    warnings: list[str]
+
+    @property
+    def messages(self) -> list[SipPacket]:
+        """Its SIP messages by time, secrets masked."""
+        packets = [_packet(each) for each in self.heard if each.sip]
+        packets.sort(key=lambda packet: packet.time_us)
+        return packets
+
+    @property
+    def streams(self) -> list[StreamRecord]:
+        """The streams of its calls, each once."""
+        return list(
+            {stream.stream_id: stream for record in self.records for stream in record.streams}.values()
+        )
+
+    def packets_of(self, stream: StreamRecord) -> Iterator[Heard]:
+        """The packets of one stream as captured (payload: RTP header and all), in capture order."""
+        span = Span(stream)
+        return (each for each in self.heard if not each.sip and span.has(each))
+
+
+def cut(paths: Sequence[str], call_id: str, settings: Settings) -> Cut:
+    """Cut one call out of captures. Raises CutError, or CaptureError where a capture cannot be read.
+
+    `call_id` is a Call-ID, a cdr_id, or the beginning of either where that is unambiguous.
+    """
+    cutter = _Cutter(paths, settings)
+    wanted = cutter.resolve(call_id)
+    gathered = cutter.gather(wanted)
+    records, windows = cutter.analyse(gathered, wanted)
+    kept = _belonging(gathered, wanted, records)
+    return Cut(wanted.decode("utf-8", "replace"), records, windows, kept.frames, kept.heard, cutter.warnings)
+
+
+class _Cutter:
+    """The walks over the captures that one cut takes."""
+
+    def __init__(self, paths: Sequence[str], settings: Settings) -> None:
+        self._paths = paths
+        self._settings = settings
+        self.warnings: list[str] = []
+        self._directory = directory_of(self._scan(()), Directory(settings.calls.related_headers))
+
+    def resolve(self, text: str) -> bytes:
+        """The Call-ID that is meant."""
+        exact = text.encode("utf-8", "surrogateescape")
+        known = self._directory.calls
+        if exact in known:
+            return exact
+        found = [call_id for call_id in known if call_id.startswith(exact)] if len(text) >= ID_LEAST else []
+        if not found and _CDR_ID.fullmatch(text):
+            found = self._of_cdr_id(text.lower())
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise CutError(f"no call with the Call-ID or cdr_id {text!a} in {', '.join(self._paths)}")
+        some = ", ".join(repr(call_id.decode("utf-8", "replace")) for call_id in found[:SHOWN_IDS])
+        raise CutError(f"{text!a} is the beginning of {len(found)} ids: {some} ...; give more of it")
+
+    def gather(self, wanted: bytes) -> Gathered:
+        """All that bears on the call: its SIP and that of calls it is mixed up with, and packets at its
+        endpoints."""
+        directory = self._directory
+        endpoints = self._aliased(directory.calls[wanted].endpoints)
+        call_ids = {wanted} | directory.sharing(wanted, endpoints) | directory.related(wanted)
+        while True:
+            gathered = gather(self._scan(endpoints), call_ids, endpoints)
+            peers = {
+                peer
+                for each in gathered.heard
+                if not each.sip
+                for peer in ((each.src_ip, each.src_port), (each.dst_ip, each.dst_port))
+            }
+            more = directory.sharing(wanted, peers - endpoints) - call_ids
+            if not more:
+                return gathered
+            call_ids |= more
+
+    def analyse(self, gathered: Gathered, wanted: bytes) -> tuple[list[CallRecord], list[WindowRow]]:
+        """The call's records and windows. An empty last frame tells how long the capture went on."""
+        call_id = wanted.decode("utf-8", "surrogateescape")
+        clock = Frame(gathered.last_ns, _ETHERNET, _ARP, len(_ARP))
+        source = FrameSource([*gathered.frames, clock])
+        analysis = Analysis([], self._settings, want=frozenset({"calls", "windows"}), source=source)
+        records: list[CallRecord] = []
+        windows: list[WindowRow] = []
+        for row in analysis:
+            if isinstance(row, CallRecord) and row.call_id == call_id:
+                records.append(row)
+            elif isinstance(row, WindowRow):
+                windows.append(row)
+        streams = {stream.stream_id for record in records for stream in record.streams}
+        return records, [window for window in windows if window.stream_id in streams]
+
+    def _of_cdr_id(self, cdr_id: str) -> list[bytes]:
+        """The Call-IDs of the calls whose cdr_id begins so, by an analysis of all SIP."""
+        gathered = gather(self._scan(()), self._directory.calls.keys(), frozenset())
+        analysis = Analysis(
+            [], self._settings, want=frozenset({"calls"}), source=FrameSource(gathered.frames)
+        )
+        return [
+            row.call_id.encode("utf-8", "surrogateescape")
+            for row in analysis
+            if isinstance(row, CallRecord) and row.cdr_id.startswith(cdr_id)
+        ]
+
+    def _scan(self, endpoints: frozenset[Endpoint] | set[Endpoint] | tuple[()]) -> Scan:
+        source = merge([open_capture(path, sensor=SENSOR) for path in self._paths])
+        self.warnings = source.warnings
+        return Scan(source, self._settings.capture.sip_ports, endpoints)
+
+    def _aliased(self, endpoints: set[Endpoint]) -> set[Endpoint]:
+        """Beside each endpoint its public address, where the settings name one (natalias)."""
+        public: dict[bytes, list[bytes]] = {}
+        for outside, inside in self._settings.media.natalias.items():
+            public.setdefault(ip_address(inside).packed, []).append(ip_address(outside).packed)
+        return endpoints | {(other, port) for ip, port in endpoints for other in public.get(ip, ())}
+
+
+def _belonging(gathered: Gathered, wanted: bytes, records: Sequence[CallRecord]) -> Gathered:
+    """Only what is the call's own."""
+    own = OwnMedia(records)
+    heard = [
+        each for each in gathered.heard if (call_id_of(each.payload) == wanted if each.sip else own.has(each))
+    ]
+    numbers = sorted({number for each in heard for number in each.frames})
+    return renumbered([gathered.frames[number] for number in numbers], numbers, heard, gathered.last_ns)
+
+
+def _packet(each: Heard) -> SipPacket:
+    return SipPacket(
+        time_us(each), each.src_ip, each.src_port, each.dst_ip, each.dst_port,
+        each.transport, each.dscp, each.ttl, each.vlan, mask_secrets(each.payload),
+    )  # fmt: skip
