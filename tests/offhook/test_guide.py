@@ -8,6 +8,7 @@ from offhook import settings
 from offhook.filters import FIELDS
 from offhook.rows import MessageRow, WindowRow
 from schemas.cdr import CallRecord, RtcpFigures, SipEvent, StreamRecord
+from schemas.registrations import Registration
 from tests.paths import ROOT
 
 GUIDE = (ROOT / "docs" / "guide.md").read_text()
@@ -37,6 +38,7 @@ def first_cells(text: str) -> set[str]:
         ("## The stream record", StreamRecord),
         ("## Windows", WindowRow),
         ("## Messages", MessageRow),
+        ("## Registrations", Registration),
     ],
 )
 def test_every_field_is_explained(title: str, kind: type) -> None:
