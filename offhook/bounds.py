@@ -25,3 +25,30 @@ WARNING_LINES: Final = 50
 
 TIMES_REMEMBERED: Final = 4096
 """Times, and seconds, whose text is kept."""
+
+STATEMENT_BYTES: Final = 1 << 20
+"""Longest SQL statement read from standard input."""
+
+SQL_TABLE_ROWS: Final = 10_000
+"""Rows of an SQL answer shown as a table."""
+
+LADDER_LANES: Final = 12
+"""Columns of a call's ladder; a call with more endpoints is shown as a list."""
+
+LADDER_STREAMS: Final = 32
+"""Streams shown in a call's ladder, and below it."""
+
+CALL_TEXTS: Final = 1000
+"""SIP messages of a call whose texts are shown."""
+
+CALL_RECORDS: Final = 100
+"""Records of one Call-ID that are shown."""
+
+PAGE_ROWS: Final = 10_000
+"""Rows of one page of `offhook calls`."""
+
+ROWS_REACHED: Final = 100_000
+"""Rows that --page reaches; beyond, a filter or --limit 0 is the way."""
+
+REFUSED_LINES: Final = 10
+"""Warnings about rows that a store did not take; the rest is counted."""

@@ -4,6 +4,7 @@ import argparse
 import os
 
 from offhook.commands.arguments import Commands, add_settings
+from offhook.commands.call import add_view
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -42,7 +43,14 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--timezone", metavar="ZONE", help="of tables and --filter: UTC, local, Europe/Prague"
     )
     parser.add_argument("--strict", action="store_true", help="exit 1 after a warning, such as damage")
+    parser.add_argument(
+        "--db",
+        metavar="PATH|URL",
+        help="keep everything found in this store: a folder, or clickhouse://user@host:8123/offhook",
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
+    parser.add_argument("--call", metavar="ID", help="show one call, by its Call-ID or cdr_id")
+    add_view(parser)
     add_settings(parser)
 
 
@@ -50,6 +58,10 @@ def run(options: argparse.Namespace) -> int:
     """Analyse the captures."""
     # numpy's linear algebra, which nothing here uses, would start a thread a core: a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if options.call is not None:
+        from offhook import call
+
+        return call.run_analyze(options)
     from offhook import analyze
 
     return analyze.run(options)

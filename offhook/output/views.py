@@ -70,12 +70,12 @@ def _call_cells(call: CallRecord, clock: Clock) -> tuple[str, ...]:
 
 def _call_styles(call: CallRecord) -> dict[int, str]:
     styles = {12: mos_style(call.mos_a), 13: mos_style(call.mos_b), 14: "yellow"}
-    styles[3] = _OUTCOME_STYLES.get(call.outcome, "")
+    styles[3] = OUTCOME_STYLES.get(call.outcome, "")
     styles[8], styles[9] = loss_style(call.loss_a), loss_style(call.loss_b)
     return {column: style for column, style in styles.items() if style}
 
 
-_OUTCOME_STYLES = {"answered": "green", "rejected": "red", "unfinished": "yellow"}
+OUTCOME_STYLES = {"answered": "green", "rejected": "red", "unfinished": "yellow"}
 
 CALLS = View(
     columns=(

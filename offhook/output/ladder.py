@@ -1,0 +1,297 @@
+"""A ladder: a column for each endpoint, an arrow for each message, in the order of time.
+
+Where the columns do not fit, the notes go below their arrows; where they do not fit at all, the ladder
+becomes a list in which letters stand for the endpoints.
+"""
+
+from collections.abc import Iterator, Sequence
+from string import ascii_uppercase
+from typing import Final
+
+import msgspec
+
+from offhook.bounds import LADDER_LANES
+from offhook.output.call.lines import Line, Row, Span, line_width, wrap
+from offhook.text import cut, fit, width
+from offhook.times import Clock
+
+TIME_WIDTH: Final = 12
+DELTA_WIDTH: Final = 9
+_LANE_NARROWEST: Final = 18
+_LANE_WIDEST: Final = 32
+_NOTES_NARROWEST: Final = 26
+_LABEL_NARROWEST: Final = 8
+_NARROW: Final = 70
+"""Columns below which a ladder is a list."""
+_ALL_TIMES: Final = 90
+"""Columns from which every line has its time of day."""
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One column; `port` is None for every port of the address."""
+
+    address: str
+    port: int | None
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One arrow, or with `source` None a line across the ladder.
+
+    `label` stands on the arrow, `notes` beside it, a line or more each; `again` draws a retransmission,
+    `media` a stream.
+    """
+
+    time: int
+    source: Endpoint | None
+    target: Endpoint | None
+    label: str
+    style: str = ""
+    notes: Sequence[str] = ()
+    again: bool = False
+    media: bool = False
+
+
+class _Lanes:
+    """Where the columns stand."""
+
+    def __init__(self, first: int, pitch: int, count: int, columns: int, *, below: bool) -> None:
+        self.bars = [first + pitch * number for number in range(count)]
+        self.columns = columns
+        self.below = below  # notes stand below their arrow
+        self.notes = self.bars[-1] + 3
+
+
+def ladder(
+    steps: Sequence[Step], endpoints: Sequence[Endpoint], columns: int, clock: Clock
+) -> Iterator[Line]:
+    """The lines of a ladder at most so many columns wide; `endpoints` from left to right."""
+    times = _Times(clock, columns)
+    lanes = _place(steps, endpoints, columns, times.width)
+    if lanes is None:
+        yield from _list(steps, endpoints, columns, times)
+        return
+    place_of = dict(zip(endpoints, lanes.bars, strict=True))
+    yield from _titles(endpoints, lanes)
+    for step in steps:
+        yield from _arrow(step, place_of, lanes, times.of(step))
+
+
+def notes_beside(steps: Sequence[Step], endpoints: Sequence[Endpoint], columns: int) -> bool | None:
+    """Whether the ladder has room for its notes beside the arrows; None where it would be a list."""
+    lanes = _place(steps, endpoints, columns, _times_width(columns))
+    return None if lanes is None else not lanes.below
+
+
+def _place(
+    steps: Sequence[Step], endpoints: Sequence[Endpoint], columns: int, times_width: int
+) -> _Lanes | None:
+    """Lay the columns out: None where there is no room."""
+    count = len(endpoints)
+    if columns < _NARROW or not 0 < count <= LADDER_LANES:
+        return None
+    first = times_width + 3
+    longest = max((width(step.label) for step in steps), default=0)
+    titles = max(width(name(endpoint)) for endpoint in endpoints) + 2
+    wanted = min(max(longest + 6, titles, _LANE_NARROWEST), _LANE_WIDEST)
+    gaps = count - 1
+    beside = (columns - first - 4 - _NOTES_NARROWEST) // gaps if gaps else wanted
+    if beside >= min(wanted, titles):
+        return _Lanes(first, min(beside, wanted), count, columns, below=False)
+    under = (columns - first - 2) // gaps if gaps else wanted
+    if under >= _LANE_NARROWEST:
+        return _Lanes(first, min(under, wanted), count, columns, below=True)
+    return None
+
+
+def name(endpoint: Endpoint) -> str:
+    """`10.0.0.1:5060`, `[2001:db8::1]:5060`, or the address alone."""
+    if endpoint.port is None:
+        return endpoint.address
+    address = f"[{endpoint.address}]" if ":" in endpoint.address else endpoint.address
+    return f"{address}:{endpoint.port}"
+
+
+class _Times:
+    """Each step's time of day and time since the step before, in columns."""
+
+    def __init__(self, clock: Clock, columns: int) -> None:
+        self._clock, self._all = clock, columns >= _ALL_TIMES
+        self._before: int | None = None
+        self.width = _times_width(columns)
+
+    def of(self, step: Step) -> list[Span]:
+        """The columns, in all `width` wide."""
+        before, self._before = self._before, step.time
+        delta = "" if before is None else delta_text(step.time - before)
+        style = "" if before is None or step.time - before < 1_000_000 else "yellow"
+        if self._all:
+            return [(self._of_day(step.time), "dim"), (" " + delta.rjust(DELTA_WIDTH), style)]
+        if before is None:
+            return [(self._of_day(step.time), "dim")]
+        return [(delta.rjust(TIME_WIDTH), style)]
+
+    def _of_day(self, time_us: int) -> str:
+        return self._clock.show_exact(time_us)[-15:-3]
+
+
+def _times_width(columns: int) -> int:
+    return TIME_WIDTH + (DELTA_WIDTH + 1 if columns >= _ALL_TIMES else 0)
+
+
+def delta_text(us: int) -> str:
+    """`+412 µs`, `+20.4 ms`, `+1.234 s`, `+2:03.1`, `+1:02:03`."""
+    sign, us = "-" if us < 0 else "+", abs(us)
+    if us < 1000:
+        return f"{sign}{us} µs"
+    if us < 999_950:
+        return f"{sign}{us / 1000:.1f} ms"
+    if us < 59_999_500:
+        return f"{sign}{us / 1e6:.3f} s"
+    if us < 3_600_000_000 - 50_000:
+        tenths = round(us / 1e5)
+        return f"{sign}{tenths // 600}:{tenths % 600 / 10:04.1f}"
+    seconds = round(us / 1e6)
+    if seconds >= 360_000:
+        return f"{sign}{seconds / 86400:.1f} d"
+    return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+
+def _titles(endpoints: Sequence[Endpoint], lanes: _Lanes) -> Iterator[Line]:
+    """The endpoints over their columns: in one line where they fit side by side, else address and port."""
+    pitch = lanes.bars[1] - lanes.bars[0] if len(lanes.bars) > 1 else _LANE_WIDEST
+    names = [name(endpoint) for endpoint in endpoints]
+    lines = [names]
+    if max(width(text) for text in names) > pitch - 2:
+        lines = [[endpoint.address for endpoint in endpoints]]
+        lines.append(["" if endpoint.port is None else f":{endpoint.port}" for endpoint in endpoints])
+    for texts in lines:
+        row = Row(lanes.columns)
+        for bar, text in zip(lanes.bars, texts, strict=True):
+            title = _middle_cut(text, pitch - 2)
+            left = min(bar - width(title) // 2, lanes.columns - width(title))
+            row.put(max(left, 0), title, "bold")
+        yield row.spans()
+    yield _bars(lanes).spans()
+
+
+def _middle_cut(text: str, columns: int) -> str:
+    if width(text) <= columns:
+        return text
+    half = (columns - 1) // 2
+    return text[: columns - 1 - half] + "…" + text[len(text) - half :]
+
+
+def _bars(lanes: _Lanes) -> Row:
+    row = Row(lanes.columns)
+    for bar in lanes.bars:
+        row.put(bar, "│", "dim")
+    return row
+
+
+def _arrow(step: Step, place_of: dict[Endpoint, int], lanes: _Lanes, times: list[Span]) -> Iterator[Line]:
+    if step.source is None or step.target is None:
+        yield from _across(step, lanes, times)
+        return
+    row = _bars(lanes)
+    _put_times(row, times)
+    source, target = place_of[step.source], place_of[step.target]
+    if source == target:
+        row.put(source + 1, "◄─┐ " + step.label, step.style)
+        end = source + 6 + width(step.label)
+    else:
+        _draw(row, step, source, target)
+        end = 0
+    if lanes.below or end > lanes.notes:
+        below = step.notes
+        if below and end <= lanes.notes and width(below[0]) <= lanes.columns - lanes.notes:
+            row.put(lanes.notes, below[0])
+            below = below[1:]
+        yield row.spans()
+        yield from _notes_below(below, min(source, target) + 2, lanes)
+        return
+    notes = _wrapped(step.notes, lanes.columns - lanes.notes)
+    for number, note in enumerate(notes or [""]):
+        if number:
+            row = _bars(lanes)
+        row.put(lanes.notes, note)
+        yield row.spans()
+
+
+def _draw(row: Row, step: Step, source: int, target: int) -> None:
+    """The arrow and its label between two columns."""
+    left, right = min(source, target) + 1, max(source, target)
+    size = right - left
+    shaft = "═" if step.media else "┄" if step.again else "─"
+    label = f" {cut(step.label, size - 4)} "
+    at = (size - width(label)) // 2
+    row.put(left, shaft * size, step.style)
+    row.put(left + at, label, step.style)
+    if target > source:
+        row.put(right - 1, "►", step.style)
+    else:
+        row.put(left, "◄", step.style)
+
+
+def _across(step: Step, lanes: _Lanes, times: list[Span]) -> Iterator[Line]:
+    """A line that belongs to no column."""
+    text = " ".join((step.label, *step.notes))
+    room = lanes.columns - lanes.bars[0] - 2
+    for number, words in enumerate(_wrapped([text], room)):
+        row = _bars(lanes)
+        if not number:
+            _put_times(row, times)
+        row.put(lanes.bars[0] + 2, words + " ", step.style)
+        yield row.spans()
+
+
+def _notes_below(notes: Sequence[str], column: int, lanes: _Lanes) -> Iterator[Line]:
+    column = min(column, lanes.columns - _NOTES_NARROWEST)
+    for note in _wrapped(notes, lanes.columns - column):
+        row = _bars(lanes)
+        row.put(column, note + " ")
+        yield row.spans()
+
+
+def _put_times(row: Row, times: list[Span]) -> None:
+    column = 0
+    for text, style in times:
+        row.put(column, text, style)
+        column += width(text)
+
+
+def _wrapped(notes: Sequence[str], columns: int) -> list[str]:
+    lines = (line for note in notes for line in wrap([(note, "")], columns, indent=2))
+    return ["".join(text for text, _ in line) for line in lines]
+
+
+def _list(
+    steps: Sequence[Step], endpoints: Sequence[Endpoint], columns: int, times: _Times
+) -> Iterator[Line]:
+    letters = {endpoint: _letters(number) for number, endpoint in enumerate(endpoints)}
+    for endpoint, letter in letters.items():
+        yield from wrap([(letter, "bold"), (name(endpoint), "")], columns, indent=4)
+    size = max((len(letter) for letter in letters.values()), default=1)
+    for step in steps:
+        line = [*times.of(step), ("  ", "")]
+        if step.source is not None and step.target is not None:
+            arrow = "═►" if step.media else "┄►" if step.again else "─►"
+            source, target = fit(letters[step.source], size), fit(letters[step.target], size)
+            line += [(f"{source} {arrow} {target}  ", step.style)]
+        used = line_width(line)
+        room = max(columns - used, _LABEL_NARROWEST)
+        notes = step.notes
+        if notes and width(step.label) + 2 + width(notes[0]) <= room:
+            yield [*line, (step.label, step.style), ("  " + notes[0], "")]
+            notes = notes[1:]
+        else:
+            first, *rest = wrap([(step.label, step.style)], room)
+            yield [*line, *first]
+            yield from ([(" " * used, ""), *more] for more in rest)
+        for note in notes:
+            yield from wrap([(note, "")], columns, indent=6, first=4)
+
+
+def _letters(number: int) -> str:
+    """A to Z, then AA."""
+    first, last = divmod(number, 26)
+    return (ascii_uppercase[first - 1] if first else "") + ascii_uppercase[last]
