@@ -4,9 +4,9 @@ import argparse
 import contextlib
 import gc
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from kernels import compiler
 from offhook import filters, settings
@@ -20,6 +20,9 @@ from offhook.rows import MessageRow, WindowRow
 from offhook.text import clean
 from offhook.times import Clock
 from schemas.cdr import CallRecord, StreamRecord
+
+if TYPE_CHECKING:
+    from offhook.store import Keeper
 from schemas.registrations import Registration
 
 _KINDS: dict[str, type[Row]] = {
@@ -29,6 +32,10 @@ _KINDS: dict[str, type[Row]] = {
     "messages": MessageRow,
     "registrations": Registration,
 }
+
+
+KEPT: Final = frozenset({"calls", "streams", "windows", "registrations"})
+"""Kinds of rows that a store keeps, whatever is shown."""
 
 
 class Selection:
@@ -52,7 +59,7 @@ class Selection:
         if self._call_test is not None:
             self.want = "calls"
 
-    def of(self, rows: Analysis) -> Iterator[Row]:
+    def of(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The rows to show, in their order."""
         test, call_test = self._test, self._call_test
         for row in rows:
@@ -72,12 +79,13 @@ def run(options: argparse.Namespace) -> int:
     _say_when_compiling()
     collect_seldom()
     live = "-" in options.files
-    analysis = Analysis(options.files, chosen, want=frozenset({selection.want}))
+    want = frozenset({selection.want})
+    analysis = Analysis(options.files, chosen, want=want | KEPT if options.db else want)
     shown = Shown()
-    with _open_output(options.output) as out:
+    with _store(options.db, chosen, live=live) as keeper, _open_output(options.output) as out:
         writer = _writer(options, out, selection.kind, clock, live=live)
         with progress_of(analysis, sys.stderr):
-            for row in selection.of(analysis):
+            for row in selection.of(keeper.rows(analysis) if keeper else analysis):
                 writer.write(row)
                 shown.rows += 1
                 if isinstance(row, CallRecord):
@@ -86,6 +94,8 @@ def run(options: argparse.Namespace) -> int:
         out.flush()
     if options.format != "table" or options.output:
         _warn(analysis.summary.warnings)
+    if keeper:
+        print(f"offhook: {clean(keeper.summary())}", file=sys.stderr)
     return FAILED if options.strict and analysis.summary.warnings else DONE
 
 
@@ -124,6 +134,17 @@ def _writer(
     }[kind]
     paint = Paint() if options.output else Paint.of(sys.stdout)
     return Table(out, view, clock, paint, live=live)
+
+
+def _store(
+    db: str | None, chosen: settings.Settings, *, live: bool
+) -> contextlib.AbstractContextManager["Keeper | None"]:
+    """What keeps the rows in the store of --db."""
+    if db is None:
+        return contextlib.nullcontext()
+    from offhook.store import Keeper
+
+    return Keeper(db, retention_days=chosen.store.retention_days or 0, live=live)
 
 
 @contextlib.contextmanager

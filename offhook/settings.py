@@ -21,6 +21,7 @@ from eventlog.kafka.settings import KafkaSettings
 from offhook import voipmonitor_conf
 from offhook.bounds import SETTINGS_FILE_BYTES
 from offhook.errors import CommandError, UsageError
+from sinks.settings import StoreSettings
 from streams.media.settings import MediaSettings
 from streams.settings import CallSettings, RecordSettings
 
@@ -38,12 +39,21 @@ SECTIONS: Final[dict[str, type[Any]]] = {
     "calls": CallSettings,
     "media": MediaSettings,
     "records": RecordSettings,
+    "store": StoreSettings,
     "kafka": KafkaSettings,
 }
 """The rooms' settings by their section in offhook.toml; "" are the keys above the first section."""
 
-NOT_SETTINGS: Final = frozenset({"OFFHOOK_CONFIG", "OFFHOOK_VOIPMONITOR_CONF", "OFFHOOK_CACHE"})
-"""Variables that say where things are; they are no settings of a room."""
+NOT_SETTINGS: Final = frozenset(
+    {
+        "OFFHOOK_CONFIG",
+        "OFFHOOK_VOIPMONITOR_CONF",
+        "OFFHOOK_CACHE",
+        "OFFHOOK_DB_PASSWORD",
+        "OFFHOOK_DB_PASSWORD_FILE",
+    }
+)
+"""Variables that say where things are, or hold a secret; they are no settings of a room."""
 
 ALIASES: Final = {"SCHEMA_REGISTRY_URL": ("kafka", "schema_registry_url")}
 """Variables without our prefix, under the name that other programs of Kafka know."""
@@ -81,6 +91,7 @@ class Settings(msgspec.Struct, frozen=True):
     calls: CallSettings = msgspec.field(default_factory=CallSettings)
     media: MediaSettings = msgspec.field(default_factory=MediaSettings)
     records: RecordSettings = msgspec.field(default_factory=RecordSettings)
+    store: StoreSettings = msgspec.field(default_factory=StoreSettings)
     kafka: KafkaSettings = msgspec.field(default_factory=KafkaSettings)
     origins: dict[str, str] = {}
     notes: list[str] = []

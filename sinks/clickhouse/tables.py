@@ -9,6 +9,7 @@ import msgspec
 from schemas.capture_health import CaptureHealth
 from schemas.cdr import CallRecord, DtmfEvent, HoldInterval, RelatedCall, RtcpFigures, SipEvent, StreamRecord
 from schemas.cdr_rejected import RejectedCall
+from schemas.registrations import Registration
 
 Columns = list[Sequence[Any]]
 
@@ -138,4 +139,10 @@ CAPTURE_HEALTH: Final = Table(
     tuple({"time_us": "time", "clock_us": "clock"}.get(field, field) for field in _HEALTH),
     attrgetter(*_HEALTH),
     attrgetter("time_us"),
+)
+
+_REGISTRATION: Final = _without(Registration, "stored_at")
+
+REGISTRATIONS: Final = Table(
+    "registrations", _REGISTRATION, attrgetter(*_REGISTRATION), attrgetter("last_time")
 )

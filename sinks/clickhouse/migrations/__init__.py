@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from sinks.clickhouse.migrations import m0001_records, m0002_views
+from sinks.clickhouse.migrations import m0001_records, m0002_views, m0003_registrations
 
 
 class Migration(msgspec.Struct, frozen=True):
@@ -31,4 +31,5 @@ def _migration(version: int, module: ModuleType) -> Migration:
 MIGRATIONS: Final = (
     _migration(1, m0001_records),
     _migration(2, m0002_views),
+    _migration(3, m0003_registrations),
 )
