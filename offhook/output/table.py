@@ -49,13 +49,18 @@ class Table:
 
     def finish(self, summary: Summary, shown: Shown) -> None:
         """Write the rows kept, the legend and the report."""
+        self.finish_rows()
+        for line in summary_lines(summary, shown, self._clock):
+            self._print(self._paint.styled(line, "bold") if not line.startswith(" ") else line)
+        self._out.flush()
+
+    def finish_rows(self) -> None:
+        """Write the rows kept and the legend."""
         if self._held:
             self._release()
         if self._rows:
             self._print("")
             self._print(self._paint.wrap(self._view.legend))
-        for line in summary_lines(summary, shown, self._clock):
-            self._print(self._paint.styled(line, "bold") if not line.startswith(" ") else line)
         self._out.flush()
 
     def _release(self) -> None:

@@ -1,0 +1,64 @@
+"""Which rows of a store are asked for: the terms of --filter, as conditions with their values."""
+
+from collections.abc import Sequence
+
+from offhook import filters
+from offhook.queries import fields
+from offhook.queries.conditions import where
+from offhook.queries.parameters import Parameters
+from offhook.times import Clock
+from schemas.cdr import CallRecord, StreamRecord
+
+
+class CallSelection:
+    """Calls that match all terms, and start in a range of time: µs, the end does not belong to it."""
+
+    def __init__(
+        self,
+        expressions: Sequence[str],
+        clock: Clock,
+        *,
+        since_us: int | None = None,
+        until_us: int | None = None,
+    ) -> None:
+        """Raises UsageError where a term does not fit calls."""
+        self.parameters = Parameters()
+        self.since_us, self.until_us = since_us, until_us
+        terms = filters.parse(expressions)
+        self._terms = where(terms, fields.CALL, CallRecord, clock, self.parameters)
+        self._range = []
+        if since_us is not None:
+            self._range.append(f"start >= {self.parameters.time(since_us)}")
+        if until_us is not None:
+            self._range.append(f"start < {self.parameters.time(until_us)}")
+
+    @property
+    def condition(self) -> str:
+        """Of rows of `cdr`."""
+        return " AND ".join(self._terms + self._range) or "1"
+
+    @property
+    def without_range(self) -> str:
+        """The terms alone."""
+        return " AND ".join(self._terms) or "1"
+
+
+class RowSelection:
+    """Streams, windows or registrations that match.
+
+    Streams may be chosen by what only their call knows (caller=1202*): `of_calls` says that some are.
+    """
+
+    def __init__(self, kind: type, expressions: Sequence[str], clock: Clock) -> None:
+        """Raises UsageError where a term does not fit rows of that kind."""
+        self.parameters = Parameters()
+        own, of_call = filters.parse(expressions), []
+        if kind is StreamRecord:
+            of_call = [term for term in own if not filters.knows(kind, term)]
+            own = [term for term in own if filters.knows(kind, term)]
+        conditions = where(own, fields.FIELDS[kind], kind, clock, self.parameters)
+        calls = where(of_call, fields.CALL, CallRecord, clock, self.parameters)
+        self.of_calls = bool(calls)
+        if calls:
+            conditions.append(f"cdr_id IN (SELECT cdr_id FROM cdr FINAL WHERE {' AND '.join(calls)})")
+        self.condition = " AND ".join(conditions) or "1"

@@ -1,0 +1,52 @@
+"""A store to ask: opened for reading alone, and what it says in one line."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from offhook.queries.errors import QueryError, in_one_line
+from sinks.clickhouse.client import Store, open_store
+from sinks.clickhouse.migrate import check
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+
+@contextlib.contextmanager
+def asked(db: str) -> Iterator[Client]:
+    """A connection for our own questions to a store whose tables we know; StoreError where it is no such."""
+    with open_store(db) as store:
+        check(store)
+        with said_in_one_line():
+            yield store.client
+
+
+@contextlib.contextmanager
+def for_statements(db: str, *, write: bool) -> Iterator[Client]:
+    """A connection for a user's statement; without `write` the engine refuses whatever changes something."""
+    with open_store(db) as store:
+        if not write:
+            _read_only(store)
+        with said_in_one_line():
+            yield store.client
+
+
+def _read_only(store: Store) -> None:
+    """A server may have made its user read-only already, and then refuses to be told."""
+    client = store.client
+    known = client.server_settings.get("readonly")
+    if known is None or not int(known.value):
+        client.set_client_setting("readonly", "1")
+
+
+@contextlib.contextmanager
+def said_in_one_line() -> Iterator[None]:
+    """Turn what ClickHouse says into a QueryError."""
+    from clickhouse_connect.driver.exceptions import Error
+
+    try:
+        yield
+    except Error as error:
+        raise QueryError(in_one_line(str(error))) from None
