@@ -14,7 +14,7 @@ class Channel:
     def __init__(self, samples: Samples, rate: int, begin_ns: int) -> None:
         """`samples` are all of the recording's, silent; the first is heard at `begin_ns`."""
         self.rate, self.begin_ns = rate, begin_ns
-        self._samples = samples
+        self._samples = np.asarray(samples)  # a view without the cost of numpy.memmap
         self._taken: list[Span] = []
         self._free: list[Span] = [(0, len(samples))]
 

@@ -5,6 +5,7 @@ import os
 
 from offhook.commands.arguments import Commands, add_settings
 from offhook.commands.call import add_view
+from offhook.errors import DONE
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -50,6 +51,9 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
     parser.add_argument("--call", metavar="ID", help="show one call, by its Call-ID or cdr_id")
+    parser.add_argument(
+        "--audio", metavar="FILE", help="with --call: write its sound as a stereo WAV, left a, right b"
+    )
     add_view(parser)
     add_settings(parser)
 
@@ -58,6 +62,12 @@ def run(options: argparse.Namespace) -> int:
     """Analyse the captures."""
     # numpy's linear algebra, which nothing here uses, would start a thread a core: a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if options.audio is not None:
+        from offhook import audio
+
+        audio.run_analyze(options)
+        if options.output is None:
+            return DONE
     if options.call is not None:
         from offhook import call
 

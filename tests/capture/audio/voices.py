@@ -38,7 +38,9 @@ class Voice(NamedTuple):
         """Its packets, on time, from a sequence number and timestamp on."""
         step_ns = self.ticks * SECOND // self.form.clock_rate
         return [
-            RtpPacket(start_ns + n * step_ns, (first + n) & 0xFFFF, (first + n) * self.ticks & 0xFFFFFFFF, kind, one)
+            RtpPacket(
+                start_ns + n * step_ns, (first + n) & 0xFFFF, (first + n) * self.ticks & 0xFFFFFFFF, kind, one
+            )
             for n, one in enumerate(self.payloads)
         ]  # fmt: skip
 
