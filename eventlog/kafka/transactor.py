@@ -1,0 +1,115 @@
+"""One owner's transactions: a fenced producer that is thrown away as soon as anything went wrong with it.
+
+Whoever opens the same transactional id next fences this one and aborts what it left open. After a failed
+transaction the outcome may be unknown (commit sent, answer lost); opening again settles it.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    MessageSizeTooLargeError,
+    ProducerFenced,
+    RecordListTooLargeError,
+)
+
+from eventlog.kafka.bounds import COMMIT_S, OPEN_S
+from eventlog.kafka.clients import AIOKafkaProducer, TopicPartition, end_client, transactional_producer
+from eventlog.kafka.connection import OUTSIDE, readable
+from eventlog.kafka.errors import FencedError, KafkaLogError, RefusedError, UnsettledError
+from eventlog.kafka.settings import KafkaSettings
+
+_FENCED = (ProducerFenced, InvalidProducerEpoch)
+_REFUSED = (MessageSizeTooLargeError, RecordListTooLargeError)
+
+
+class Record(NamedTuple):
+    """One record to append; `topic` as the catalogue calls it. `value` None deletes in a compacted topic."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Transactor:
+    """The producer of one transactional id. One task at a time may use it."""
+
+    def __init__(self, settings: KafkaSettings, transactional_id: str) -> None:
+        self.id = transactional_id
+        self._settings = settings
+        self._producer: AIOKafkaProducer | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can commit."""
+        return self._producer is not None
+
+    async def open(self) -> None:
+        """Fence the former owner; what it left open is aborted when this returns."""
+        await self.close()
+        producer = transactional_producer(self._settings, self.id)
+        try:
+            with readable(self._settings, f"open {self.id}"):
+                await asyncio.wait_for(producer.start(), OPEN_S)
+        except BaseException:
+            await end_client(producer)
+            raise
+        self._producer = producer
+
+    async def close(self) -> None:
+        """Let the producer go; a transaction it has open is aborted by whoever opens next."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await end_client(producer)
+
+    async def commit(
+        self,
+        records: Iterable[Record],
+        group: str | None = None,
+        offsets: Mapping[TopicPartition, int] | None = None,
+    ) -> None:
+        """All the records, and a group's offsets, in one transaction.
+
+        Raises FencedError, RefusedError or UnsettledError; the producer is closed then.
+        """
+        producer = self._producer
+        if producer is None:
+            raise KafkaLogError(f"{self.id} is not open")
+        try:
+            async with asyncio.timeout(COMMIT_S), producer.transaction():
+                # aiokafka commits although a record was refused: the futures alone tell.
+                sent = [await self._send(producer, record) for record in records]
+                await asyncio.gather(*sent)
+                if group and offsets:
+                    await producer.send_offsets_to_transaction(dict(offsets), self._settings.topic(group))
+        except BaseException as error:
+            await self.close()
+            if isinstance(error, Exception):
+                raise self._named(error) from error
+            raise
+
+    async def _send(self, producer: AIOKafkaProducer, record: Record) -> "asyncio.Future[object]":
+        topic = self._settings.topic(record.topic)
+        partitions = await producer.partitions_for(topic)
+        if record.partition not in partitions:
+            raise RefusedError(
+                f"{topic} has {len(partitions)} partitions, a record is for {record.partition}"
+            )
+        sent: asyncio.Future[object] = await producer.send(
+            topic, record.value, key=record.key, partition=record.partition
+        )
+        return sent
+
+    def _named(self, error: Exception) -> Exception:
+        """What to do about it."""
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, _FENCED):
+            return FencedError(f"{self.id}: another process owns it now, or this one stood still too long")
+        if isinstance(error, _REFUSED):
+            return RefusedError(f"{self.id}: the step was abandoned: {reason}")
+        if isinstance(error, OUTSIDE) and not isinstance(error, KafkaLogError):
+            return UnsettledError(f"{self.id}: the step's outcome is unknown: {reason}")
+        return error
