@@ -47,7 +47,7 @@ def by_tshark(capture: Path) -> dict[Key, Seen]:
     ]
     command = ["tshark", "-n", "-r", str(capture), "-Y", "sip", "-T", "fields", "-E", "occurrence=f"]
     for name in fields:
-        command += ["-e", name]
+        command += ["-e", f"sip.{name}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[Key, Seen] = defaultdict(Seen)
     for line in done.stdout.splitlines():
