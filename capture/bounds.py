@@ -162,6 +162,9 @@ AUDIO_BYTES_MAX = 0xFFFF_0000
 CUT_BYTES = 1 << 30
 """Captured bytes of one call's frames, and of those that share its endpoints, held in memory."""
 
+CUT_FRAMES_REMEMBERED = 8_388_608
+"""Frames of which a walk keeps place and mark (28 bytes each), so that the next one need not look again."""
+
 CUT_ENDPOINTS_PER_MESSAGE = 512
 """Endpoints read from one SIP message."""
 

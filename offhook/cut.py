@@ -1,16 +1,18 @@
 """One call out of captures: its record, messages and media, as the whole capture tells them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from ipaddress import ip_address
 from typing import Final
 
 import msgspec
 
+from capture.block import Source
 from capture.cutting.directory import Directory
 from capture.cutting.endpoints import Endpoint
 from capture.cutting.frames import Frame, FrameSource, Heard
 from capture.cutting.gather import Gathered, gather, renumbered
+from capture.cutting.memory import Memory, stretches
 from capture.cutting.scan import Scan
 from capture.cutting.search import directory_of
 from capture.files import open_capture
@@ -92,7 +94,10 @@ class _Cutter:
         self._paths = paths
         self._settings = settings
         self.warnings: list[str] = []
-        self._directory = directory_of(self._scan(()), Directory(settings.calls.related_headers))
+        self._memory = Memory()
+        scan = Scan(stretches(self._source()), settings.capture.sip_ports, memory=self._memory)
+        self._directory = directory_of(scan, Directory(settings.calls.related_headers))
+        self._last_ns = scan.last_ns or 0
 
     def resolve(self, text: str) -> bytes:
         """The Call-ID that is meant."""
@@ -117,7 +122,7 @@ class _Cutter:
         endpoints = self._aliased(directory.calls[wanted].endpoints)
         call_ids = {wanted} | directory.sharing(wanted, endpoints) | directory.related(wanted)
         while True:
-            gathered = gather(self._scan(endpoints), call_ids, endpoints)
+            gathered = gather(self._scan(call_ids, endpoints), call_ids, endpoints)
             peers = {
                 peer
                 for each in gathered.heard
@@ -132,7 +137,7 @@ class _Cutter:
     def analyse(self, gathered: Gathered, wanted: bytes) -> tuple[list[CallRecord], list[WindowRow]]:
         """The call's records and windows. An empty last frame tells how long the capture went on."""
         call_id = wanted.decode("utf-8", "surrogateescape")
-        clock = Frame(gathered.last_ns, _ETHERNET, _ARP, len(_ARP))
+        clock = Frame(self._last_ns, _ETHERNET, _ARP, len(_ARP))
         source = FrameSource([*gathered.frames, clock])
         analysis = Analysis([], self._settings, want=frozenset({"calls", "windows"}), source=source)
         records: list[CallRecord] = []
@@ -147,7 +152,7 @@ class _Cutter:
 
     def _of_cdr_id(self, cdr_id: str) -> list[bytes]:
         """The Call-IDs of the calls whose cdr_id begins so, by an analysis of all SIP."""
-        gathered = gather(self._scan(()), self._directory.calls.keys(), frozenset())
+        gathered = gather(self._scan(None, frozenset()), self._directory.calls.keys(), frozenset())
         analysis = Analysis(
             [], self._settings, want=frozenset({"calls"}), source=FrameSource(gathered.frames)
         )
@@ -157,10 +162,15 @@ class _Cutter:
             if isinstance(row, CallRecord) and row.cdr_id.startswith(cdr_id)
         ]
 
-    def _scan(self, endpoints: frozenset[Endpoint] | set[Endpoint] | tuple[()]) -> Scan:
+    def _scan(self, call_ids: Set[bytes] | None, endpoints: Set[Endpoint]) -> Scan:
+        """Another walk over the captures, short where the first one is remembered."""
+        walk = self._memory.stretches(endpoints) if self._memory.usable() else stretches(self._source())
+        return Scan(walk, self._settings.capture.sip_ports, endpoints, call_ids)
+
+    def _source(self) -> Source:
         source = merge([open_capture(path, sensor=SENSOR) for path in self._paths])
         self.warnings = source.warnings
-        return Scan(source, self._settings.capture.sip_ports, endpoints)
+        return source
 
     def _aliased(self, endpoints: set[Endpoint]) -> set[Endpoint]:
         """Beside each endpoint its public address, where the settings name one (natalias)."""
@@ -177,7 +187,7 @@ def _belonging(gathered: Gathered, wanted: bytes, records: Sequence[CallRecord])
         each for each in gathered.heard if (call_id_of(each.payload) == wanted if each.sip else own.has(each))
     ]
     numbers = sorted({number for each in heard for number in each.frames})
-    return renumbered([gathered.frames[number] for number in numbers], numbers, heard, gathered.last_ns)
+    return renumbered([gathered.frames[number] for number in numbers], numbers, heard)
 
 
 def _packet(each: Heard) -> SipPacket:

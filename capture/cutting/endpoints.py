@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.bounds import CUT_ENDPOINTS_PER_MESSAGE
-from capture.cutting.triage_kernel import HIGH_MIX, LOW_MIX, PORT_ENDPOINT, PORT_MIX, SLOT_MIX, SLOT_SHIFT
+from capture.cutting.triage_kernel import (
+    HIGH_MIX,
+    LOW_MIX,
+    MARK_SHIFT,
+    PORT_ENDPOINT,
+    PORT_MIX,
+    SLOT_MIX,
+    SLOT_SHIFT,
+)
 
 Endpoint = tuple[bytes, int]
 """Packed IP, port."""
@@ -29,6 +37,11 @@ def key_of(ip: bytes, port: int) -> int:
         return int.from_bytes(ip, "big") << 16 | port
     high, low = int.from_bytes(ip[:8], "big"), int.from_bytes(ip[8:], "big")
     return _signed((high * HIGH_MIX) ^ (low * LOW_MIX) ^ (port * PORT_MIX))
+
+
+def mark_of(ip: bytes, port: int) -> int:
+    """The 16 bits that the kernel notes of an endpoint in a frame's mark."""
+    return _signed((int.from_bytes(ip[-4:], "big") << 16 | port) * SLOT_MIX) >> MARK_SHIFT & 0xFFFF
 
 
 def table_of(endpoints: Iterable[Endpoint], ports: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -16,11 +16,10 @@ from protocols.sip import call_id_of
 
 
 class Gathered(msgspec.Struct):
-    """Frames in capture order, what was heard in them, and the time of the capture's latest frame."""
+    """Frames in capture order, and what was heard in them."""
 
     frames: list[Frame]
     heard: list[Heard]
-    last_ns: int
 
 
 def sip_of(datagram: Datagram) -> bytes | None:
@@ -38,7 +37,7 @@ def gather(scan: Scan, call_ids: Collection[bytes], endpoints: Collection[Endpoi
     gathering = _Gathering(call_ids, endpoints)
     for sight in scan:
         gathering.see(sight)
-    return gathering.finish(scan.last_ns or 0)
+    return gathering.finish()
 
 
 class _Gathering:
@@ -98,13 +97,13 @@ class _Gathering:
             )
         )
 
-    def finish(self, last_ns: int) -> Gathered:
+    def finish(self) -> Gathered:
         """Everything in capture order, frames numbered from 0."""
         order = sorted(self._frames)
-        return renumbered([self._frames[ordinal] for ordinal in order], order, self._heard, last_ns)
+        return renumbered([self._frames[ordinal] for ordinal in order], order, self._heard)
 
 
-def renumbered(frames: list[Frame], numbers: list[int], heard: list[Heard], last_ns: int) -> Gathered:
+def renumbered(frames: list[Frame], numbers: list[int], heard: list[Heard]) -> Gathered:
     """`heard` with indexes into `frames` in place of `numbers`, those frames' numbers before."""
     place = {number: index for index, number in enumerate(numbers)}
     return Gathered(
@@ -113,7 +112,6 @@ def renumbered(frames: list[Frame], numbers: list[int], heard: list[Heard], last
             msgspec.structs.replace(each, frames=tuple(place[number] for number in each.frames))
             for each in heard
         ],
-        last_ns,
     )
 
 

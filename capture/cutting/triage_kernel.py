@@ -47,6 +47,10 @@ HIGH_MIX, LOW_MIX, PORT_MIX = -0x61C8864680B583EB, -0x3D4D51C2D82B14B1, 0x2545F4
 SLOT_MIX = -0x61C8864680B583EB
 SLOT_SHIFT = 40
 
+# -- a frame's mark: MARK_ALWAYS, or 16 bits each of a hash of its source and destination -------------------
+MARK_ALWAYS = 0xFFFFFFFF
+MARK_SHIFT = 48
+
 INVITE, ACK, BYE, CANCEL, REGISTER = 0x494E5649, 0x41434B20, 0x42594520, 0x43414E43, 0x52454749
 OPTIONS, PRACK, SUBSCRIBE, NOTIFY, PUBLISH = 0x4F505449, 0x50524143, 0x53554253, 0x4E4F5449, 0x5055424C
 INFO, REFER, MESSAGE, UPDATE, STATUS = 0x494E464F, 0x52454645, 0x4D455353, 0x55504441, 0x5349502F
@@ -55,7 +59,7 @@ GET = 0x47455420  # WebSocket
 
 @compiled(
     "int64(uint8[::1], int64[::1], int32[::1], int32[::1], uint8[::1], int64[::1], int64, int64, int64,"
-    " int64[::1])"
+    " int64[::1], uint32[::1])"
 )
 def triage(
     b: Array,
@@ -68,11 +72,13 @@ def triage(
     first_frame: int,
     last_frame: int,
     found: Array,
+    marks: Array,
 ) -> int:
     """Walk frames [first_frame, last_frame) of a Block until one asks, or `found` is full.
 
     `ports` (65536,): PORT_* bits; `endpoints`: a hash table of keys (see `capture/cutting/endpoints.py`),
-    its size a power of two, 0 free. `found`: rows of ROW_WORDS. Returns rows << 32 | next frame.
+    its size a power of two, 0 free. `found`: rows of ROW_WORDS; `marks`: one for each frame of the block.
+    Returns rows << 32 | next frame.
     """
     rows = 0
     room = found.shape[0] // ROW_WORDS
@@ -81,6 +87,7 @@ def triage(
     while i < last_frame and rows < room:
         at = U(i)
         i += 1
+        marks[at] = 0
         o = offset[at]
         limit = o + captured[at]
         wire_end = o + original[at]
@@ -279,6 +286,18 @@ def triage(
             ):  # fmt: skip
                 kind = SLOW
 
+            # -- its mark, by ports and the last four bytes of the addresses
+            a = p + 12 if proto == IPV4 else p + 20
+            key = (
+                I(b[U(a)]) << 40 | I(b[U(a + 1)]) << 32 | I(b[U(a + 2)]) << 24 | I(b[U(a + 3)]) << 16 | sport
+            ) * SLOT_MIX
+            mark = (key >> MARK_SHIFT) & 0xFFFF
+            a = p + 16 if proto == IPV4 else p + 36
+            key = (
+                I(b[U(a)]) << 40 | I(b[U(a + 1)]) << 32 | I(b[U(a + 2)]) << 24 | I(b[U(a + 3)]) << 16 | dport
+            ) * SLOT_MIX
+            marks[at] = mark | ((key >> MARK_SHIFT) & 0xFFFF) << 16
+
             # -- to or from an endpoint?
             if (ports[U(sport)] | ports[U(dport)]) & PORT_ENDPOINT:
                 for side in range(2):
@@ -303,6 +322,8 @@ def triage(
                             kind |= TOUCHES
                         slot = (slot + 1) & slots
         if kind != 0:
+            if kind & (SIP | SLOW):
+                marks[at] = MARK_ALWAYS
             r = rows * ROW_WORDS
             found[U(r + R_FRAME)] = i - 1
             found[U(r + R_KIND)] = kind
