@@ -37,14 +37,7 @@ class Seen:
 
 
 def by_tshark(capture: Path) -> dict[Key, Seen]:
-    fields = [
-        "sip.CSeq.method",
-        "sip.Call-ID",
-        "sip.to.user",
-        "sip.CSeq.seq",
-        "sip.Via.branch",
-        "sip.Status-Code",
-    ]
+    fields = ["CSeq.method", "Call-ID", "to.user", "CSeq.seq", "Via.branch", "Status-Code"]
     command = ["tshark", "-n", "-r", str(capture), "-Y", "sip", "-T", "fields", "-E", "occurrence=f"]
     for name in fields:
         command += ["-e", f"sip.{name}"]
