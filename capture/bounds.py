@@ -142,6 +142,9 @@ PARTITIONED_FLOWS = 4 * FLOWS_MAX
 AUDIO_FRAMES_MAX = 64
 """Codec frames taken from one RTP packet; usual are 1 to 6."""
 
+AUDIO_CODEC_PACKET = 1_500
+"""Octets of a packet that a codec takes apart by itself (Opus, Speex): it could hold thousands of frames."""
+
 AUDIO_PACKET_MS = 2_000
 """Sound taken from one RTP packet."""
 

@@ -50,6 +50,8 @@ class Flowing:
 
     def decode(self, payloads: Sequence[bytes]) -> list[Samples | None]:
         """The samples of each payload; what is over its last whole sample is left out."""
+        if not payloads:
+            return []
         cut = [self._whole(payload) for payload in payloads]
         sound = _decode(self._context, b"".join(cut))
         if sound is None or len(sound) * self._bits != 8 * sum(map(len, cut)):

@@ -89,7 +89,7 @@ def _not_decoded(tracks: Sequence[Track], *, nothing: bool = False) -> list[str]
     for track in tracks:
         side = track.stream.side
         packets.update({(side, codec): count for codec, count in track.packets.items()})
-        failed = track.packets if nothing else track.silent
+        failed = track.packets if nothing or not track.rate else track.silent
         silent.update({(side, codec): count for codec, count in failed.items()})
     return [
         f"side {side}: {count} of {packets[side, codec]} packets of {codec} could not be decoded"

@@ -5,7 +5,7 @@ from typing import Final
 
 from capture.audio import amr
 from capture.audio.packets import Format
-from capture.bounds import AUDIO_FRAMES_MAX
+from capture.bounds import AUDIO_CODEC_PACKET, AUDIO_FRAMES_MAX
 
 Split = Callable[[bytes], list[bytes | None]]
 """A payload's frames, in order; raises ValueError where it cannot be one of the codec."""
@@ -30,7 +30,7 @@ def fixed(size: int) -> Split:
 
 def whole(payload: bytes) -> list[bytes | None]:
     """The payload is one packet of the codec."""
-    if not payload:
+    if not 0 < len(payload) <= AUDIO_CODEC_PACKET:
         raise ValueError
     return [payload]
 
