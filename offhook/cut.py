@@ -17,7 +17,8 @@ from capture.cutting.scan import Scan
 from capture.cutting.search import directory_of
 from capture.files import open_capture
 from capture.merge import merge
-from offhook.cut_media import OwnMedia, Span, time_us
+from offhook.cut_inputs import rereadable
+from offhook.cut_media import OwnMedia, Span, sharing_media, time_us
 from offhook.errors import CommandError
 from offhook.pipeline import SENSOR, Analysis
 from offhook.rows import WindowRow
@@ -43,21 +44,26 @@ class Cut(msgspec.Struct):
     """One Call-ID out of captures.
 
     `records`: its calls, one for each From tag, as the analysis of the whole capture gives them, `windows`
-    those of their streams; `frames` what carried it, in capture order; `heard` the SIP messages, media,
-    RTCP and other datagrams in these frames (with secrets as captured), in the order they were completed.
+    those of their streams; `sharing` the Call-IDs of other calls that share one of them, whose SIP is here
+    too; `frames` what carried it, in capture order; `heard` the SIP messages, media,
+    RTCP and other datagrams in these frames (with secrets as captured), in the order they were completed;
+    `last_ns` the time of the latest frame of the whole capture.
     """
 
     call_id: str
     records: list[CallRecord]
     windows: list[WindowRow]
+    sharing: list[str]
     frames: list[Frame]
     heard: list[Heard]
+    last_ns: int
     warnings: list[str]
 
     @property
     def messages(self) -> list[SipPacket]:
         """Its SIP messages by time, secrets masked."""
-        packets = [_packet(each) for each in self.heard if each.sip]
+        own = encoded(self.call_id)
+        packets = [_packet(each) for each in self.heard if each.sip and call_id_of(each.payload) == own]
         packets.sort(key=lambda packet: packet.time_us)
         return packets
 
@@ -79,29 +85,44 @@ def cut(paths: Sequence[str], call_id: str, settings: Settings) -> Cut:
 
     `call_id` is a Call-ID, a cdr_id, or the beginning of either where that is unambiguous.
     """
-    cutter = _Cutter(paths, settings)
+    with rereadable(paths) as files:
+        return _cut(_Cutter(files, settings, paths), call_id)
+
+
+def _cut(cutter: "_Cutter", call_id: str) -> Cut:
     wanted = cutter.resolve(call_id)
     gathered = cutter.gather(wanted)
-    records, windows = cutter.analyse(gathered, wanted)
-    kept = _belonging(gathered, wanted, records)
-    return Cut(wanted.decode("utf-8", "replace"), records, windows, kept.frames, kept.heard, cutter.warnings)
+    found, windows = cutter.analyse(gathered)
+    name = wanted.decode("utf-8", "surrogateescape")
+    records = [record for record in found if record.call_id == name]
+    sharing = sharing_media(records, found)
+    kept = _belonging(gathered, {wanted, *map(encoded, sharing)}, records)
+    streams = {stream.stream_id for record in records for stream in record.streams}
+    windows = [window for window in windows if window.stream_id in streams]
+    return Cut(name, records, windows, sharing, kept.frames, kept.heard, cutter.last_ns, cutter.warnings)
+
+
+def encoded(call_id: str) -> bytes:
+    """A Call-ID as it was on the wire."""
+    return call_id.encode("utf-8", "surrogateescape")
 
 
 class _Cutter:
-    """The walks over the captures that one cut takes."""
+    """The walks over the captures that one cut takes. `last_ns`: their latest frame's time."""
 
-    def __init__(self, paths: Sequence[str], settings: Settings) -> None:
-        self._paths = paths
+    def __init__(self, paths: Sequence[str], settings: Settings, names: Sequence[str]) -> None:
+        """`names`: how the paths are called in what the reader sees."""
+        self._paths, self._names = paths, names
         self._settings = settings
         self.warnings: list[str] = []
         self._memory = Memory()
         scan = Scan(stretches(self._source()), settings.capture.sip_ports, memory=self._memory)
         self._directory = directory_of(scan, Directory(settings.calls.related_headers))
-        self._last_ns = scan.last_ns or 0
+        self.last_ns = scan.last_ns or 0
 
     def resolve(self, text: str) -> bytes:
         """The Call-ID that is meant."""
-        exact = text.encode("utf-8", "surrogateescape")
+        exact = encoded(text)
         known = self._directory.calls
         if exact in known:
             return exact
@@ -111,7 +132,7 @@ class _Cutter:
         if len(found) == 1:
             return found[0]
         if not found:
-            raise CutError(f"no call with the Call-ID or cdr_id {text!a} in {', '.join(self._paths)}")
+            raise CutError(f"no call with the Call-ID or cdr_id {text!a} in {', '.join(self._names)}")
         some = ", ".join(repr(call_id.decode("utf-8", "replace")) for call_id in found[:SHOWN_IDS])
         raise CutError(f"{text!a} is the beginning of {len(found)} ids: {some} ...; give more of it")
 
@@ -134,21 +155,13 @@ class _Cutter:
                 return gathered
             call_ids |= more
 
-    def analyse(self, gathered: Gathered, wanted: bytes) -> tuple[list[CallRecord], list[WindowRow]]:
-        """The call's records and windows. An empty last frame tells how long the capture went on."""
-        call_id = wanted.decode("utf-8", "surrogateescape")
-        clock = Frame(self._last_ns, _ETHERNET, _ARP, len(_ARP))
+    def analyse(self, gathered: Gathered) -> tuple[list[CallRecord], list[WindowRow]]:
+        """All records and windows. An empty last frame tells how long the capture went on."""
+        clock = Frame(self.last_ns, _ETHERNET, _ARP, len(_ARP))
         source = FrameSource([*gathered.frames, clock])
-        analysis = Analysis([], self._settings, want=frozenset({"calls", "windows"}), source=source)
-        records: list[CallRecord] = []
-        windows: list[WindowRow] = []
-        for row in analysis:
-            if isinstance(row, CallRecord) and row.call_id == call_id:
-                records.append(row)
-            elif isinstance(row, WindowRow):
-                windows.append(row)
-        streams = {stream.stream_id for record in records for stream in record.streams}
-        return records, [window for window in windows if window.stream_id in streams]
+        rows = list(Analysis([], self._settings, want=frozenset({"calls", "windows"}), source=source))
+        records = [row for row in rows if isinstance(row, CallRecord)]
+        return records, [row for row in rows if isinstance(row, WindowRow)]
 
     def _of_cdr_id(self, cdr_id: str) -> list[bytes]:
         """The Call-IDs of the calls whose cdr_id begins so, by an analysis of all SIP."""
@@ -157,7 +170,7 @@ class _Cutter:
             [], self._settings, want=frozenset({"calls"}), source=FrameSource(gathered.frames)
         )
         return [
-            row.call_id.encode("utf-8", "surrogateescape")
+            encoded(row.call_id)
             for row in analysis
             if isinstance(row, CallRecord) and row.cdr_id.startswith(cdr_id)
         ]
@@ -180,11 +193,13 @@ class _Cutter:
         return endpoints | {(other, port) for ip, port in endpoints for other in public.get(ip, ())}
 
 
-def _belonging(gathered: Gathered, wanted: bytes, records: Sequence[CallRecord]) -> Gathered:
-    """Only what is the call's own."""
+def _belonging(gathered: Gathered, call_ids: Set[bytes], records: Sequence[CallRecord]) -> Gathered:
+    """Only the SIP of these calls, and the media of these records."""
     own = OwnMedia(records)
     heard = [
-        each for each in gathered.heard if (call_id_of(each.payload) == wanted if each.sip else own.has(each))
+        each
+        for each in gathered.heard
+        if (call_id_of(each.payload) in call_ids if each.sip else own.has(each))
     ]
     numbers = sorted({number for each in heard for number in each.frames})
     return renumbered([gathered.frames[number] for number in numbers], numbers, heard)

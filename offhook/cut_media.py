@@ -10,6 +10,9 @@ from schemas.cdr import CallRecord, StreamRecord
 AROUND_US: Final = 2_000_000
 """How long before and after its streams other packets between their addresses belong to a call."""
 
+AFTER_US: Final = 2_000_000
+"""A stream's last time is that of its last packet heard once: repeats of it may follow."""
+
 RTCP_SHORT: Final = (192, 195)
 RTCP: Final = (200, 213)
 
@@ -28,7 +31,7 @@ class Span:
         )
         self._ssrc = stream.ssrc.to_bytes(4, "big")
         self._udptl = stream.ssrc == 0 and stream.media == "image"
-        self.first_us, self.last_us = stream.first_time, stream.last_time
+        self.first_us, self.last_us = stream.first_time, stream.last_time + AFTER_US
 
     def has(self, each: Heard) -> bool:
         """Is this one of its packets?"""
@@ -71,6 +74,24 @@ class OwnMedia:
     def _reports(self, payload: bytes) -> bool:
         """Does an RTCP datagram name one of the streams?"""
         return any(payload[at : at + 4] in self._ssrcs for at in range(4, len(payload) - 3, 4))
+
+
+def sharing_media(own: Sequence[CallRecord], records: Sequence[CallRecord]) -> list[str]:
+    """The Call-IDs of the other calls that share a stream of these."""
+    names = {record.call_id for record in own}
+    shared = [stream for record in own for stream in record.streams if stream.shared]
+    flows = {_flow(stream) for stream in shared}
+    return sorted(
+        {
+            record.call_id
+            for record in records
+            if record.call_id not in names and any(_flow(stream) in flows for stream in record.streams)
+        }
+    )
+
+
+def _flow(stream: StreamRecord) -> tuple[str, int, str, int, int]:
+    return stream.src_ip, stream.src_port, stream.dst_ip, stream.dst_port, stream.ssrc
 
 
 def is_rtcp(payload: bytes) -> bool:

@@ -49,7 +49,12 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         metavar="PATH|URL",
         help="keep everything found in this store: a folder, or clickhouse://user@host:8123/offhook",
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write there instead of standard output; with --call: its packets, as pcap",
+    )
     parser.add_argument("--call", metavar="ID", help="show one call, by its Call-ID or cdr_id")
     parser.add_argument(
         "--audio", metavar="FILE", help="with --call: write its sound as a stereo WAV, left a, right b"
@@ -68,6 +73,10 @@ def run(options: argparse.Namespace) -> int:
         audio.run_analyze(options)
         if options.output is None:
             return DONE
+    if options.call is not None and options.output is not None:
+        from offhook import cut_file
+
+        return cut_file.run_analyze(options)
     if options.call is not None:
         from offhook import call
 
