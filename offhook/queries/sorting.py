@@ -11,9 +11,8 @@ from schemas.cdr import CallRecord, StreamRecord
 from schemas.registrations import Registration
 
 _NOT_SORTED: Final = frozenset(
-    ["related", "headers", "sensor_ids", "proxies", "flags", "sip_events", "dtmf", "hold", "streams"]
-    + ["rtcp", "loss_runs", "delay_hist", "codes"]
-)
+    ("related", "headers", "sensor_ids", "proxies", "flags", "sip_events", "dtmf", "hold", "streams", "rtcp")
+) | {"loss_runs", "delay_hist", "codes"}
 _SHORT: Final[dict[type, dict[str, str]]] = {
     CallRecord: {
         "time": "start",
