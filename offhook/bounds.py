@@ -38,6 +38,9 @@ LADDER_LANES: Final = 12
 LADDER_STREAMS: Final = 32
 """Streams shown in a call's ladder, and below it."""
 
+WINDOWS_SHOWN: Final = 100_000
+"""Windows of one stream drawn as bars."""
+
 CALL_TEXTS: Final = 1000
 """SIP messages of a call whose texts are shown."""
 
@@ -52,3 +55,27 @@ ROWS_REACHED: Final = 100_000
 
 REFUSED_LINES: Final = 10
 """Warnings about rows that a store did not take; the rest is counted."""
+
+EXPLAIN_FLOWS: Final = 200_000
+"""Flows that --explain surveys; packets of further ones are counted alone."""
+
+EXPLAIN_UNREACHABLE: Final = 1000
+"""ICMP messages of one block that --explain reads."""
+
+EXPLAIN_EVIDENCE: Final = 12
+"""Lines of evidence of one finding."""
+
+EXPLAIN_CALLS: Final = 100_000
+"""Calls, and registrations, that --explain looks into."""
+
+EXPLAIN_STREAMS: Final = 100_000
+"""Streams without a call that --explain looks into."""
+
+EXPLAIN_CALL_IDS: Final = 500_000
+"""Call-IDs of which --explain remembers whether both directions were seen."""
+
+EXPLAIN_PAIRS: Final = 10_000
+"""Pairs of SIP addresses, and Call-IDs of one pair, that --explain tells apart."""
+
+EXPLAIN_ANNOUNCEMENTS: Final = 32
+"""Announced endpoints of one call that --explain remembers."""

@@ -19,6 +19,8 @@ TIME_WIDTH: Final = 12
 DELTA_WIDTH: Final = 9
 _LANE_NARROWEST: Final = 18
 _LANE_WIDEST: Final = 32
+_TITLE_CUT: Final = 28
+"""Columns to which an address over a column (IPv6) is cut before the ladder becomes a list."""
 _NOTES_NARROWEST: Final = 26
 _LABEL_NARROWEST: Final = 8
 _NARROW: Final = 70
@@ -52,11 +54,14 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class _Lanes:
-    """Where the columns stand."""
+    """Where the columns stand, and how much of the times is left of them."""
 
-    def __init__(self, first: int, pitch: int, count: int, columns: int, *, below: bool) -> None:
+    def __init__(self, pitch: int, count: int, columns: int, *, all_times: bool, below: bool) -> None:
+        first = _times_width(all_times=all_times) + 3
         self.bars = [first + pitch * number for number in range(count)]
+        self.pitch = pitch
         self.columns = columns
+        self.all_times = all_times  # each step has its time of day
         self.below = below  # notes stand below their arrow
         self.notes = self.bars[-1] + 3
 
@@ -65,8 +70,8 @@ def ladder(
     steps: Sequence[Step], endpoints: Sequence[Endpoint], columns: int, clock: Clock
 ) -> Iterator[Line]:
     """The lines of a ladder at most so many columns wide; `endpoints` from left to right."""
-    times = _Times(clock, columns)
-    lanes = _place(steps, endpoints, columns, times.width)
+    lanes = _place(steps, endpoints, columns)
+    times = _Times(clock, all_times=columns >= _ALL_TIMES if lanes is None else lanes.all_times)
     if lanes is None:
         yield from _list(steps, endpoints, columns, times)
         return
@@ -76,31 +81,42 @@ def ladder(
         yield from _arrow(step, place_of, lanes, times.of(step))
 
 
-def notes_beside(steps: Sequence[Step], endpoints: Sequence[Endpoint], columns: int) -> bool | None:
-    """Whether the ladder has room for its notes beside the arrows; None where it would be a list."""
-    lanes = _place(steps, endpoints, columns, _times_width(columns))
-    return None if lanes is None else not lanes.below
+def is_drawn(steps: Sequence[Step], endpoints: Sequence[Endpoint], columns: int) -> bool:
+    """Whether there is room for columns at all, else the ladder is a list."""
+    return _place(steps, endpoints, columns) is not None
 
 
-def _place(
-    steps: Sequence[Step], endpoints: Sequence[Endpoint], columns: int, times_width: int
-) -> _Lanes | None:
-    """Lay the columns out: None where there is no room."""
+def has_room(steps: Sequence[Step], endpoints: Sequence[Endpoint], columns: int) -> bool:
+    """Whether there is room for notes beside the arrows, and for whole addresses over the columns."""
+    lanes = _place(steps, endpoints, columns)
+    return lanes is not None and not lanes.below and lanes.pitch >= _title_width(endpoints, whole=False)
+
+
+def _place(steps: Sequence[Step], endpoints: Sequence[Endpoint], columns: int) -> _Lanes | None:
+    """Lay the columns out: None where there is no room.
+
+    What is given up first: the time of day of each step, then the place beside the arrows.
+    """
     count = len(endpoints)
     if columns < _NARROW or not 0 < count <= LADDER_LANES:
         return None
-    first = times_width + 3
-    longest = max((width(step.label) for step in steps), default=0)
-    titles = max(width(name(endpoint)) for endpoint in endpoints) + 2
-    wanted = min(max(longest + 6, titles, _LANE_NARROWEST), _LANE_WIDEST)
-    gaps = count - 1
-    beside = (columns - first - 4 - _NOTES_NARROWEST) // gaps if gaps else wanted
-    if beside >= min(wanted, titles):
-        return _Lanes(first, min(beside, wanted), count, columns, below=False)
-    under = (columns - first - 2) // gaps if gaps else wanted
-    if under >= _LANE_NARROWEST:
-        return _Lanes(first, min(under, wanted), count, columns, below=True)
+    longest = max((width(step.label) for step in steps), default=0) + 6
+    wanted = max(min(longest, _LANE_WIDEST), _title_width(endpoints, whole=True), _LANE_NARROWEST)
+    least = min(max(_title_width(endpoints, whole=False), _LANE_NARROWEST), _TITLE_CUT)
+    for beside, all_times in ((True, True), (True, False), (False, True), (False, False)):
+        if all_times and columns < _ALL_TIMES:
+            continue
+        taken = _times_width(all_times=all_times) + 3 + (_NOTES_NARROWEST + 3 if beside else 1)
+        pitch = min((columns - taken) // (count - 1), wanted) if count > 1 else wanted
+        if pitch >= least:
+            return _Lanes(pitch, count, columns, all_times=all_times, below=not beside)
     return None
+
+
+def _title_width(endpoints: Sequence[Endpoint], *, whole: bool) -> int:
+    """Columns that a title takes, in one line or in two."""
+    texts = (name(endpoint) if whole else endpoint.address for endpoint in endpoints)
+    return max(map(width, texts)) + 2
 
 
 def name(endpoint: Endpoint) -> str:
@@ -114,13 +130,12 @@ def name(endpoint: Endpoint) -> str:
 class _Times:
     """Each step's time of day and time since the step before, in columns."""
 
-    def __init__(self, clock: Clock, columns: int) -> None:
-        self._clock, self._all = clock, columns >= _ALL_TIMES
+    def __init__(self, clock: Clock, *, all_times: bool) -> None:
+        self._clock, self._all = clock, all_times
         self._before: int | None = None
-        self.width = _times_width(columns)
 
     def of(self, step: Step) -> list[Span]:
-        """The columns, in all `width` wide."""
+        """The columns, as wide each time."""
         before, self._before = self._before, step.time
         delta = "" if before is None else delta_text(step.time - before)
         style = "" if before is None or step.time - before < 1_000_000 else "yellow"
@@ -134,8 +149,8 @@ class _Times:
         return self._clock.show_exact(time_us)[-15:-3]
 
 
-def _times_width(columns: int) -> int:
-    return TIME_WIDTH + (DELTA_WIDTH + 1 if columns >= _ALL_TIMES else 0)
+def _times_width(*, all_times: bool) -> int:
+    return TIME_WIDTH + (DELTA_WIDTH + 1 if all_times else 0)
 
 
 def delta_text(us: int) -> str:
@@ -158,10 +173,11 @@ def delta_text(us: int) -> str:
 
 def _titles(endpoints: Sequence[Endpoint], lanes: _Lanes) -> Iterator[Line]:
     """The endpoints over their columns: in one line where they fit side by side, else address and port."""
-    pitch = lanes.bars[1] - lanes.bars[0] if len(lanes.bars) > 1 else _LANE_WIDEST
+    pitch = lanes.pitch
     names = [name(endpoint) for endpoint in endpoints]
     lines = [names]
-    if max(width(text) for text in names) > pitch - 2:
+    over_the_edge = lanes.bars[-1] + width(names[-1]) // 2 >= lanes.columns
+    if over_the_edge or max(width(text) for text in names) > pitch - 2:
         lines = [[endpoint.address for endpoint in endpoints]]
         lines.append(["" if endpoint.port is None else f":{endpoint.port}" for endpoint in endpoints])
     for texts in lines:
@@ -203,8 +219,7 @@ def _arrow(step: Step, place_of: dict[Endpoint, int], lanes: _Lanes, times: list
         end = 0
     if lanes.below or end > lanes.notes:
         below = step.notes
-        if below and end <= lanes.notes and width(below[0]) <= lanes.columns - lanes.notes:
-            row.put(lanes.notes, below[0])
+        if below and _put_beside(row, below[0], min(source, target), max(source, target, end), lanes):
             below = below[1:]
         yield row.spans()
         yield from _notes_below(below, min(source, target) + 2, lanes)
@@ -230,6 +245,17 @@ def _draw(row: Row, step: Step, source: int, target: int) -> None:
         row.put(right - 1, "►", step.style)
     else:
         row.put(left, "◄", step.style)
+
+
+def _put_beside(row: Row, note: str, left: int, right: int, lanes: _Lanes) -> bool:
+    """Put a note over the columns right of the arrow, or left of it; whether there was room."""
+    if width(note) <= lanes.columns - right - 2:
+        row.put(right + 2, note + " ")
+        return True
+    if width(note) <= left - lanes.bars[0] - 3:
+        row.put(left - 2 - width(note), f" {note} ")
+        return True
+    return False
 
 
 def _across(step: Step, lanes: _Lanes, times: list[Span]) -> Iterator[Line]:
@@ -284,9 +310,8 @@ def _list(
             yield [*line, (step.label, step.style), ("  " + notes[0], "")]
             notes = notes[1:]
         else:
-            first, *rest = wrap([(step.label, step.style)], room)
-            yield [*line, *first]
-            yield from ([(" " * used, ""), *more] for more in rest)
+            for number, label in enumerate(wrap([(step.label or "?", step.style)], room)):
+                yield [*line, *label] if not number else [(" " * used, ""), *label]
         for note in notes:
             yield from wrap([(note, "")], columns, indent=6, first=4)
 

@@ -6,7 +6,6 @@ from typing import Final
 from offhook.output.call.lines import Line, Span, wrap
 from offhook.output.call.sentences import how_it_ended, how_long, what_stands_out
 from offhook.output.views import OUTCOME_STYLES, loss_style, mos_style
-from offhook.text import clean
 from offhook.times import Clock
 from schemas.cdr import CallRecord
 
@@ -17,8 +16,8 @@ _WIDE: Final = 60
 def heading(call: CallRecord, columns: int, clock: Clock) -> Iterator[Line]:
     """Lines at most so many columns wide."""
     style = OUTCOME_STYLES.get(call.outcome, "cyan")
-    caller = clean(call.caller or call.caller_domain or call.src_ip)
-    callee = clean(call.callee or call.callee_domain or call.dst_ip)
+    caller = call.caller or call.caller_domain or call.src_ip
+    callee = call.callee or call.callee_domain or call.dst_ip
     yield from wrap(
         [(f"{caller} → {callee}", "bold"), (f"· {call.outcome}", f"bold {style}")], columns, indent=2
     )
@@ -58,30 +57,30 @@ def _facts(call: CallRecord) -> Iterator[tuple[str, list[Span]]]:
         ("request", call.request_uri),
         ("replaces", call.replaces),
     ):
-        yield label, [(clean(text or ""), "")]
+        yield label, [(text or "", "")]
     yield "path", [(_path(call), "")]
     yield "outcome", [(how_it_ended(call), "")]
     yield "times", [(how_long(call), "")]
     for side, who in (("a", "caller"), ("b", "callee")):
         yield who, _side(call, side)
-    yield "call-id", [(clean(call.call_id), "")]
-    yield "cdr-id", [(clean(call.cdr_id), "")]
-    yield "headers", [(", ".join(clean(f"{name}: {value}") for name, value in call.headers.items()), "")]
+    yield "call-id", [(call.call_id, "")]
+    yield "cdr-id", [(call.cdr_id, "")]
+    yield "headers", [(", ".join(f"{name}: {value}" for name, value in call.headers.items()), "")]
 
 
 def _party(name: str | None, user: str | None, domain: str | None) -> str:
     address = f"{user}@{domain}" if user and domain else user or domain or "anonymous"
-    return clean(f'"{name}" <{address}>' if name else address)
+    return f'"{name}" <{address}>' if name else address
 
 
 def _agent(agent: str | None) -> Span:
-    return (f"({clean(agent)})" if agent else ""), "dim"
+    return (f"({agent})" if agent else ""), "dim"
 
 
 def _path(call: CallRecord) -> str:
     path = f"{_address(call.src_ip, call.src_port)} → {_address(call.dst_ip, call.dst_port)} {call.transport}"
     if call.proxies:
-        path += ", on by " + ", ".join(clean(proxy) for proxy in call.proxies)
+        path += ", on by " + ", ".join(call.proxies)
     return path if call.vlan is None else f"{path}, VLAN {call.vlan}"
 
 
@@ -95,7 +94,7 @@ def _side(call: CallRecord, side: str) -> list[Span]:
         return []
     mos, worst = getattr(call, f"mos_{side}"), getattr(call, f"mos_{side}_min")
     loss, jitter = getattr(call, f"loss_{side}"), getattr(call, f"jitter_{side}_ms")
-    spans: list[Span] = [(clean(getattr(call, f"codec_{side}") or "media") + ",", "")]
+    spans: list[Span] = [((getattr(call, f"codec_{side}") or "media") + ",", "")]
     if mos is not None:
         several = worst is not None and round(worst, 2) < round(mos, 2)
         spans += [(f"MOS {mos:.2f}" + ("" if several else ","), mos_style(mos))]

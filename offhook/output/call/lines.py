@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from offhook.output.paint import Paint
-from offhook.text import cut, width
+from offhook.text import clean, cut, width
 
 Span = tuple[str, str]
-"""Clean text, and its style (a name of rich, "" for none)."""
+"""Text, and its style (a name of rich, "" for none); text of the wire is made safe by `render`."""
 
 Line = Sequence[Span]
 
@@ -18,7 +18,7 @@ _ASCII: Final = str.maketrans(
     {
         "│": "|", "─": "-", "┄": "~", "═": "=", "┼": "+", "┐": ".", "╪": "+",
         "►": ">", "◄": "<", "→": ">", "←": "<", "…": ".", "·": "-", "µ": "u", "×": "x", "–": "-",
-        "▁": "_", "▂": ".", "▃": ":", "▄": "-", "▅": "=", "▆": "+", "▇": "*", "█": "#",
+        "▁": "_", "▂": ".", "▃": ":", "▄": ";", "▅": "=", "▆": "+", "▇": "*", "█": "#",
     }
 )  # fmt: skip
 
@@ -31,12 +31,13 @@ class Row:
         self._styles = [""] * columns
 
     def put(self, column: int, text: str, style: str = "") -> None:
-        """Put clean text at a column; what passes the edge is cut."""
+        """Put text at a column; what passes the edge is cut."""
         cells, styles = self._cells, self._styles
         for character in cut(text, len(cells) - column) if column < len(cells) else "":
             size = width(character)
             if size == 0:
-                cells[column - 1] += character
+                if column:
+                    cells[column - 1] += character
                 continue
             cells[column], styles[column] = character, style
             if size == 2:
@@ -102,8 +103,8 @@ def pieces(text: str, longest: int) -> Iterator[str]:
 
 
 def render(line: Line, paint: Paint, *, ascii_only: bool) -> str:
-    """The line as text with the terminal's codes."""
-    line = [(text.replace(NO_BREAK, " "), style) for text, style in line]
+    """The line as text with the terminal's codes; what the wire put into it loses its control characters."""
+    line = [(clean(text.replace(NO_BREAK, " ")), style) for text, style in line]
     if ascii_only:
         line = [(to_ascii(text), style) for text, style in line]
     last = len(line) - 1

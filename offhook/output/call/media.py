@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from offhook.bounds import LADDER_STREAMS
+from offhook.bounds import LADDER_STREAMS, WINDOWS_SHOWN
 from offhook.output.call.lines import Line, Span, wrap
 from offhook.output.ladder import delta_text
 from offhook.output.sparkline import gathered, sparkline
 from offhook.output.views import duration, loss_style, mos_style
 from offhook.rows import WindowRow
-from offhook.text import clean
 from offhook.times import Clock
 from schemas.cdr import CallRecord, DtmfEvent, RtcpFigures, StreamRecord
 
@@ -30,16 +29,31 @@ def streams(call: CallRecord, windows: Sequence[WindowRow], columns: int, clock:
     for number, stream in enumerate(call.streams[:LADDER_STREAMS]):
         if number:
             yield []
-        yield from _stream(stream, by_stream.get(stream.stream_id, []), columns, clock)
+        over_time = _by_window(by_stream.get(stream.stream_id, []))
+        if over_time:
+            over_time += [None] * _silent_windows(call, stream, len(over_time))
+        yield from _stream(stream, over_time, columns, clock)
     if len(call.streams) > LADDER_STREAMS:
         yield []
         yield from wrap([(f"… {len(call.streams) - LADDER_STREAMS} more streams", "")], columns, first=2)
 
 
-def _stream(stream: StreamRecord, rows: list[WindowRow], columns: int, clock: Clock) -> Iterator[Line]:
+def _silent_windows(call: CallRecord, stream: StreamRecord, heard: int) -> int:
+    """Windows from the end of a side's last stream to the end of an answered call: nothing was heard."""
+    if call.answer_time is None or any(
+        other.side == stream.side and other.last_time > stream.last_time for other in call.streams
+    ):
+        return 0
+    windows = -(-(call.end_time - stream.first_time) // (_WINDOW_SECONDS * 1_000_000))
+    return min(max(windows - heard, 0), WINDOWS_SHOWN)
+
+
+def _stream(
+    stream: StreamRecord, windows: list[WindowRow | None], columns: int, clock: Clock
+) -> Iterator[Line]:
     yield from wrap(_what(stream, clock), columns, indent=4, first=2)
     yield from wrap(_how_good(stream), columns, indent=4, first=4)
-    yield from _over_time(rows, columns)
+    yield from _over_time(windows, columns)
     for spans in (_bursts(stream), _counted_apart(stream), _rtcp(stream.rtcp)):
         yield from wrap(spans, columns, indent=6, first=4)
 
@@ -54,7 +68,7 @@ def _what(stream: StreamRecord, clock: Clock) -> list[Span]:
     ptime = f"{stream.ptime_ms:g} ms" if stream.ptime_ms is not None else ""
     return [
         (who, "bold"),
-        (f"{clean(stream.codec or stream.media or '?')} {ptime}", "bold blue"),
+        (f"{stream.codec or stream.media or '?'} {ptime}", "bold blue"),
         (f"{stream.src_ip}:{stream.src_port} → {stream.dst_ip}:{stream.dst_port}", ""),
         (f"ssrc {stream.ssrc:08x}", "dim"),
         (f"from {first} for {duration(seconds)}{' s' if seconds < 10 else ''}", ""),
@@ -83,18 +97,16 @@ def _how_good(stream: StreamRecord) -> list[Span]:
 
 def _bursts(stream: StreamRecord) -> list[Span]:
     """Loss runs and RFC 3611's densities; nothing where nothing was lost."""
+    said = []
     runs = [f"{count:,} × {length}" for length, count in enumerate(stream.loss_runs, 1) if count]
-    if stream.loss_runs and stream.loss_runs[-1]:
-        runs[-1] += " and more"
-    spans: list[Span] = []
     if runs:
-        spans.append((f"lost in a row: {', '.join(runs)}", ""))
+        more = " and more" if stream.loss_runs[-1] else ""
+        said.append(f"lost in a row: {', '.join(runs)}{more}")
     if stream.burst_density:
-        spans.append((f"· bursts lose {stream.burst_density:.1f} %,", ""))
-        spans.append((f"gaps between them {stream.gap_density or 0:.1f} %", ""))
+        said.append(f"bursts lose {stream.burst_density:.1f} %, gaps {stream.gap_density or 0:.1f} %")
     if stream.lost_after_last:
-        spans.append((f"· {stream.lost_after_last:,} missing after the last packet", "yellow"))
-    return spans
+        said.append(f"{stream.lost_after_last:,} missing after the last packet")
+    return [(" · ".join(said), "")] if said else []
 
 
 def _counted_apart(stream: StreamRecord) -> list[Span]:
@@ -130,9 +142,8 @@ def _rtcp(rtcp: RtcpFigures | None) -> list[Span]:
     return [("the receiver said (RTCP): " + ", ".join(said), "")] if said else []
 
 
-def _over_time(rows: list[WindowRow], columns: int) -> Iterator[Line]:
+def _over_time(windows: list[WindowRow | None], columns: int) -> Iterator[Line]:
     """MOS, loss and jitter, ten seconds a bar; more where the terminal is narrow."""
-    windows = _by_window(rows)
     if len(windows) < 2:
         return
     room = max(columns - 4 - _LABEL - 24, _SPARK_NARROWEST)
@@ -181,7 +192,8 @@ def _by_window(rows: list[WindowRow]) -> list[WindowRow | None]:
             longest[row.window] = row
     if not longest:
         return []
-    first, last = min(longest), max(longest)
+    first = min(longest)
+    last = min(max(longest), first + WINDOWS_SHOWN)
     return [longest.get(number) for number in range(first, last + 1)]
 
 
@@ -189,19 +201,19 @@ def digits_and_hold(call: CallRecord, columns: int) -> Iterator[Line]:
     """Digits in runs of one side and source, and who held the call when; times from the first message."""
     for run in _runs(call.dtmf):
         first = run[0]
-        who = _SIDES.get(first.side or "", "somebody")
-        pressed = clean("".join(event.digit for event in run))
+        who = _SIDES.get(first.side or "", "other side")
+        pressed = "".join(event.digit for event in run)
         at = delta_text(first.time - call.start)
         until = f" to {delta_text(run[-1].time - call.start)}" if len(run) > 1 else ""
-        spans: list[Span] = [("digits", "dim"), (f"{who} pressed", ""), (pressed, "bold")]
-        spans.append((f"({clean(first.source)}) at {at}{until}", ""))
+        spans: list[Span] = [("digits", "dim"), (f"the {who} pressed", ""), (pressed, "bold")]
+        spans.append((f"({first.source}) at {at}{until}", ""))
         yield from wrap(spans, columns, indent=4, first=2)
     for hold in call.hold:
         since = delta_text(hold.since - call.start)
         until = "to the end" if hold.until is None else f"for {duration((hold.until - hold.since) / 1e6)}"
         if hold.until is not None and hold.until - hold.since < 10_000_000:
             until += " s"
-        who = _SIDES.get(hold.side, clean(hold.side))
+        who = _SIDES.get(hold.side, hold.side)
         yield from wrap(
             [("hold", "dim"), (f"by the {who} at {since} {until}", "")], columns, indent=4, first=2
         )

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from offhook.output.call.sdp_words import in_short
-from offhook.text import clean, cut
+from offhook.text import cut
 from protocols import sip
 from protocols.sip.message import SipMessage
 from schemas.sip_messages import SipPacket
 
-_WORDS_LONGEST: Final = 200
+_WORDS_LONGEST: Final = 80
 
 
 def message_words(packet: SipPacket) -> tuple[list[str], list[str]]:
@@ -18,7 +18,7 @@ def message_words(packet: SipPacket) -> tuple[list[str], list[str]]:
         message = sip.parse(packet.raw)
     except sip.SipError:
         return [], []
-    words = [cut(clean(sip.readable(word)), _WORDS_LONGEST) for word in _of(message)]
+    words = [cut(sip.readable(word), _WORDS_LONGEST) for word in _of(message)]
     body = message.sdp
     return words, [] if body is None else in_short(body)
 
@@ -33,9 +33,10 @@ def _of(message: SipMessage) -> Iterator[str]:
     for reason in message.reasons[:2]:
         cause = "" if reason.cause is None else f" {reason.cause}"
         yield f"reason {reason.protocol}{cause} {reason.text}".rstrip()
-    warning = message.header("warning")
+    warning = message.header("warning")  # code, agent, text (RFC 3261 20.43)
     if warning:
-        yield f"warning {warning}"
+        code, _, rest = warning.partition(" ")
+        yield f"warning {code} {rest.partition(' ')[2]}"
 
 
 def _of_request(message: SipMessage) -> Iterator[str]:

@@ -9,7 +9,7 @@ from offhook.output.call.lines import Line, wrap
 from offhook.output.call.media import digits_and_hold, streams
 from offhook.output.call.story import CallStory
 from offhook.output.call.texts import texts
-from offhook.output.ladder import Endpoint, Step, ladder, notes_beside
+from offhook.output.ladder import Endpoint, Step, has_room, is_drawn, ladder
 from offhook.text import clean
 from offhook.times import Clock
 from schemas.cdr import RelatedCall
@@ -35,6 +35,7 @@ def page(
         yield from streams(call, story.windows, columns, clock)
     if call.dtmf or call.hold:
         yield []
+        yield [("Digits and hold", "bold")]
         yield from digits_and_hold(call, columns)
     if call.related:
         yield []
@@ -59,14 +60,14 @@ def _ladder(story: CallStory, columns: int, clock: Clock) -> Iterator[Line]:
 
     wide = [*lanes, *call_steps.media_hosts(record, lanes)]
     steps = with_media(wide)
-    if notes_beside(steps, wide, columns):
+    if has_room(steps, wide, columns):
         yield from ladder(steps, wide, columns, clock)
         return
     steps = with_media(lanes)
     hosts = list(dict.fromkeys(Endpoint(lane.address, None) for lane in lanes))
-    if notes_beside(steps, lanes, columns) is None:
+    if not is_drawn(steps, lanes, columns):
         merged = call_steps.by_host(steps)
-        if notes_beside(merged, hosts, columns) is not None:
+        if is_drawn(merged, hosts, columns):
             steps, lanes = merged, hosts
         else:
             steps, lanes = with_media(wide), wide
@@ -76,11 +77,11 @@ def _ladder(story: CallStory, columns: int, clock: Clock) -> Iterator[Line]:
 def _related(related: RelatedCall, columns: int, opens: Sequence[str]) -> Iterator[Line]:
     """Another leg, why we think so, and the command that shows it."""
     call_id = clean(related.call_id)
-    yield from wrap([(call_id, "bold"), (f"({clean(related.why)})", "dim")], columns, indent=4, first=2)
+    yield from wrap([(call_id, "bold"), (f"({related.why})", "dim")], columns, indent=4, first=2)
     if call_id == related.call_id:
         *words, last = opens
         guard = ["--"] if not last and call_id.startswith("-") else []
-        command = clean(" ".join((*words, *guard, last + shlex.quote(call_id))))
+        command = " ".join((*words, *guard, last + shlex.quote(call_id)))
         yield from wrap([(command, "dim")], columns, indent=6, first=4)
 
 

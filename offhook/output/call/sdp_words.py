@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from offhook.text import clean
 from protocols import sdp
 
 CODECS_NAMED: Final = 4
@@ -14,7 +13,7 @@ def in_short(body: bytes) -> list[str]:
         session = sdp.parse(body)
     except sdp.SdpError:
         return ["SDP that cannot be read"]
-    return [clean(_media(media)) for media in session.media] or ["SDP without media"]
+    return [_media(media) for media in session.media] or ["SDP without media"]
 
 
 def _media(media: sdp.Media) -> str:

@@ -5,7 +5,6 @@ from typing import Final
 
 from offhook.output.call.lines import NO_BREAK
 from offhook.output.views import duration
-from offhook.text import clean
 from schemas.cdr import CallRecord
 from streams.records import flags
 
@@ -43,7 +42,7 @@ def what_stands_out(call: CallRecord) -> Iterator[str]:
         yield "the record is not complete yet"
     for flag in call.flags:
         if flag not in _SAID_WITH_FIGURES:
-            yield flags.MEANINGS.get(flag, clean(flag))
+            yield flags.MEANINGS.get(flag, flag)
 
 
 def _one_way(call: CallRecord, side: str) -> str:
@@ -56,7 +55,7 @@ def _one_way(call: CallRecord, side: str) -> str:
 
 def how_it_ended(call: CallRecord) -> str:
     """`answered (200 OK), the caller hung up after 20.1 s`."""
-    said = " ".join(filter(None, (str(call.response_code or ""), clean(call.response_reason or ""))))
+    said = " ".join(filter(None, (str(call.response_code or ""), call.response_reason or "")))
     outcome = f"{call.outcome} ({said})" if said else call.outcome
     return ", ".join(filter(None, (outcome, _end(call), _why(call))))
 
@@ -69,12 +68,12 @@ def _end(call: CallRecord) -> str:
         return who + after + confirmed
     if call.outcome in ("cancelled", "rejected", "redirected"):
         return "" if call.duration is None else f"after {_seconds(call.duration)}"
-    return _END_REASONS.get(call.end_reason, clean(call.end_reason))
+    return _END_REASONS.get(call.end_reason, call.end_reason)
 
 
 def _why(call: CallRecord) -> str:
     """The Reason header's words."""
-    causes = [clean(call.reason_text or "")]
+    causes = [call.reason_text or ""]
     causes += [f"Q.850 cause {call.reason_q850_cause}" if call.reason_q850_cause is not None else ""]
     causes += [f"SIP cause {call.reason_sip_cause}" if call.reason_sip_cause is not None else ""]
     said = ", ".join(filter(None, causes))
@@ -99,4 +98,6 @@ def _length(seconds: float) -> str:
 
 
 def _seconds(seconds: float) -> str:
+    if seconds < 0.1:
+        return f"{seconds * 1000:.1f}{NO_BREAK}ms"
     return f"{seconds:.{2 if seconds < 10 else 1}f}{NO_BREAK}s"

@@ -9,7 +9,6 @@ from offhook.bounds import LADDER_STREAMS
 from offhook.output.call.message_words import message_words
 from offhook.output.call.story import CallStory
 from offhook.output.ladder import Endpoint, Step
-from offhook.text import clean
 from schemas.cdr import CallRecord, SipEvent, StreamRecord
 from schemas.sip_messages import SipPacket
 from streams.addresses import address_text
@@ -87,7 +86,7 @@ def sip_steps(story: CallStory, columns: dict[tuple[str, int, str], Endpoint]) -
 
 def said(method: str, status: int | None, reason: str | None) -> str:
     """The method, or status and reason."""
-    return clean(method if status is None else f"{status} {reason or ''}".rstrip())
+    return method if status is None else f"{status} {reason or ''}".rstrip()
 
 
 def message_style(method: str, status: int | None) -> str:
@@ -121,7 +120,7 @@ class _Notes:
 
 
 def _cseq(event: SipEvent) -> str:
-    return f"CSeq {event.cseq}" if event.status is None else f"CSeq {event.cseq} {clean(event.method)}"
+    return f"CSeq {event.cseq}" if event.status is None else f"CSeq {event.cseq} {event.method}"
 
 
 def media_steps(
@@ -153,7 +152,7 @@ def _lane(lanes: list[Endpoint], preferred: Endpoint | None, *, last: bool) -> E
 
 def _media_step(stream: StreamRecord, source: Endpoint | None, target: Endpoint | None) -> Step:
     kind = "UDPTL" if stream.media == "image" else "SRTP" if stream.encrypted else "RTP"
-    label = " ".join(filter(None, (kind, clean(stream.codec or ""))))
+    label = " ".join(filter(None, (kind, stream.codec or "")))
     said = [{"a": "caller", "b": "callee"}.get(stream.side or "", "")]
     said += ["early" if stream.early else "", f"{stream.packets:,} packets"]
     if stream.mos is not None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from offhook.bounds import CALL_TEXTS
 from offhook.output.call.lines import Line, pieces
 from offhook.output.ladder import Endpoint, name
-from offhook.text import clean, cut
+from offhook.text import cut
 from offhook.times import Clock
 from schemas.sip_messages import SipPacket
 from streams.addresses import address_text
@@ -23,7 +23,7 @@ def texts(packets: Sequence[SipPacket], columns: int, clock: Clock) -> Iterator[
         ):
             yield [(text, "bold")]
         for text in packet.raw.decode("utf-8", "replace").replace("\r\n", "\n").split("\n"):
-            for piece in pieces(clean(text.replace("\t", "    ")), columns - 2):
+            for piece in pieces(text.replace("\t", "    "), columns - 2):
                 yield [("  " + piece, "")]
     if len(packets) > CALL_TEXTS:
         yield []
