@@ -54,10 +54,6 @@ _PAGES: Final[dict[type[Any], Any]] = {
     WindowRow: windows_page,
     Registration: registrations_page,
 }
-    StreamRecord: streams_page,
-    WindowRow: windows_page,
-    Registration: registrations_page,
-}
 
 
 def run(options: argparse.Namespace) -> int:

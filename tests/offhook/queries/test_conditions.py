@@ -183,19 +183,19 @@ def test_filters_choose_the_same_of_real_calls(real_store: Path, real_rows: list
         (
             StreamRecord,
             streams_page,
-            ["side=a", "mos<4", "ssrc=0x*", "duration>1", "packets>=100", "ip=10.0.0.0/8"],
+            ["side=a", "mos<4", "ssrc=0x*", "duration>1", "packets>=99"],
         ),
         (StreamRecord, streams_page, ["codec=pcm*|g722", "call_id!=*", "call_id=*", "src!=10.0.0.0/8"]),
         (
             WindowRow,
             windows_page,
-            ["side=b", "mos<4.2", "loss>0", "jitter>=1", "codec=pcma", "time>=2010-01-01"],
+            ["side=b", "mos<4.2", "loss>0", "jitter>=1", "time>=2010-01-01"],
         ),
         (Registration, registrations_page, ["method=register", "code=4xx", "code!=200", "state=failed"]),
         (
             Registration,
             registrations_page,
-            ["user=*1*", "number!=1*", "failures>0", "agent=*", "expires>=60"],
+            ["user=*1*", "number!=1*", "failures>0", "expires>=60"],
         ),
         (Registration, registrations_page, ["response_time>1", "flags!=x", "contact=*@*", "unanswered>=1"]),
     ],
