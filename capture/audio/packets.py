@@ -8,13 +8,17 @@ from protocols.rtp_profile import STATIC
 
 
 class RtpPacket(msgspec.Struct, frozen=True, gc=False):
-    """One RTP packet as captured: time in ns since the epoch, header fields, payload without padding."""
+    """One RTP packet as captured: time in ns since the epoch, header fields, payload without padding.
+
+    Not `whole` where the capture cut off its end.
+    """
 
     arrival_ns: int
     sequence: int
     timestamp: int
     payload_type: int
     payload: bytes
+    whole: bool = True
 
 
 class Format(msgspec.Struct, frozen=True, gc=False):

@@ -49,7 +49,7 @@ def write_recording(
     """
     tracks = [Track(stream) for stream in streams if not stream.encrypted and stream.packets]
     audible = [track for track in tracks if track.rate]
-    notes = _encrypted(streams)
+    notes = [*_encrypted(streams), *_cut_short(streams)]
     if not audible:
         raise AudioError("; ".join([*notes, *_not_decoded(tracks, nothing=True)]) or "no audio was captured")
     rate = max(track.rate for track in audible)
@@ -81,6 +81,13 @@ def write_recording(
 def _encrypted(streams: Sequence[VoiceStream]) -> list[str]:
     sides = sorted({stream.side for stream in streams if stream.encrypted})
     return [f"side {' and '.join(sides)}: encrypted (SRTP): no sound without keys"] if sides else []
+
+
+def _cut_short(streams: Sequence[VoiceStream]) -> list[str]:
+    count = sum(not packet.whole for stream in streams for packet in stream.packets)
+    return [f"{count} packets were cut short by the capture (snap length): heard as far as they go"] * (
+        count > 0
+    )
 
 
 def _not_decoded(tracks: Sequence[Track], *, nothing: bool = False) -> list[str]:

@@ -26,4 +26,5 @@ def read_rtp(data: bytes, arrival_ns: int, *, whole: bool = True) -> RtpPacket |
         int.from_bytes(data[4:8], "big"),
         data[1] & 0x7F,
         data[start : max(start, end)],
+        whole,
     )
