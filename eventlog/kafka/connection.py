@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
@@ -16,6 +17,13 @@ FETCH_WAIT_MS: Final = 20
 """How long a broker may hold a fetch that finds nothing. A reader wakes by it, not by commits."""
 
 REQUEST_TIMEOUT_MS: Final = 30_000
+
+READY_S: Final = 20.0
+"""How long a cluster that has just started may not be ready."""
+
+_AGAIN_S: Final = 0.1
+
+T = TypeVar("T")
 
 OUTSIDE: Final = (KafkaError, OSError, asyncio.TimeoutError)
 """What aiokafka raises when the brokers, the network or our rights there are the trouble."""
@@ -77,6 +85,18 @@ def readable(settings: KafkaSettings, doing: str) -> Iterator[None]:
         raise UnavailableError(f"Kafka at {servers}: cannot {doing}: {_why(error, heard.words)}") from error
     finally:
         logger.removeHandler(heard)
+
+
+async def patient(ask: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    """Ask again for a while where the cluster is not ready yet: after its start it makes internal topics."""
+    until = time.monotonic() + READY_S
+    while True:
+        try:
+            return await ask(*arguments)
+        except KafkaError as error:
+            if not error.retriable or time.monotonic() > until:
+                raise
+            await asyncio.sleep(_AGAIN_S)
 
 
 def _why(error: BaseException, heard: str) -> str:

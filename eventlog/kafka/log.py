@@ -68,6 +68,7 @@ class KafkaLog:
         self._open: set[str] = set()
         self._readers: dict[Place, Reader] = {}
         self._counts: dict[str, int] = {}
+        self._closed = False
         try:
             self._publisher = Publisher(settings, self._thread)
         except BaseException:
@@ -128,8 +129,11 @@ class KafkaLog:
 
     def close(self) -> None:
         """Disconnect; what was appended and not flushed may be lost."""
+        if self._closed:
+            return
+        self._closed = True
         self._publisher.close()
-        for part in (*self._owners.values(),):
+        for part in self._owners.values():
             self._call(part.close())
         for reader in self._readers.values():
             self._call(reader.stop())

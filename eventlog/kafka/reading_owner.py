@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from aiokafka.admin import AIOKafkaAdminClient
 
 from eventlog.kafka.clients import TopicPartition
-from eventlog.kafka.connection import REQUEST_TIMEOUT_MS, arguments, readable
+from eventlog.kafka.connection import REQUEST_TIMEOUT_MS, arguments, patient, readable
 from eventlog.kafka.errors import KafkaLogError
 from eventlog.kafka.settings import KafkaSettings
 from eventlog.kafka.state import Place
@@ -70,7 +70,7 @@ class ReadingOwner:
         try:
             with readable(self._settings, f"read the offsets of {self.owner}"):
                 await admin.start()
-                found = await admin.list_consumer_group_offsets(self._settings.topic(self.owner))
+                found = await patient(admin.list_consumer_group_offsets, self._settings.topic(self.owner))
         finally:
             await admin.close()
         return {

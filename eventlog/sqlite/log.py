@@ -97,7 +97,7 @@ class SqliteLog:
         settings: SqliteSettings | None = None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        """Open the file, or make it; LogError where it is no log of ours, or in use. `clock_ms` dates records."""
+        """Open or make the file; LogError where it is no log of ours, or in use. `clock_ms` dates records."""
         self._path, self._counts, self._clock_ms = path, partitions, clock_ms
         self._lock = threading.RLock()
         self._open_steps: set[str] = set()
@@ -136,6 +136,8 @@ class SqliteLog:
     def append_all(self, records: list[tuple[str, int, bytes, Any]]) -> None:
         """Append records (topic, partition, key, value) in one transaction."""
         encoded = [((topic, part), key, _encode(topic, value)) for topic, part, key, value in records]
+        for place, *_ in encoded:
+            self._partition(*place)
         with self._writing() as places:
             self._insert(places, encoded)
 
@@ -215,6 +217,7 @@ class SqliteLog:
     def _opened(self, settings: SqliteSettings) -> sqlite3.Connection:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.touch(mode=0o600)  # it holds what people say to whom
             db = sqlite3.connect(
                 self._path,
                 timeout=BUSY_S,
@@ -240,6 +243,8 @@ class SqliteLog:
             raise LogError(f"{self._path}: cannot be opened: {error}") from None
         except sqlite3.DatabaseError as error:
             raise LogError(f"{self._path}: is no log of offhook: {error}") from None
+        except OSError as error:
+            raise LogError(f"{self._path}: {error.strerror}") from None
         return db
 
     def _prepare(self, db: sqlite3.Connection) -> None:
@@ -346,7 +351,7 @@ class SqliteLog:
         return place.next if found is None else int(found[0]) - place.base
 
     def _forget(self, topic: str, part: int, before: int) -> int:
-        """Delete records below an offset, a part of them at a time, so that writers wait for none too long."""
+        """Delete records below an offset, some at a time, so that writers need not wait long."""
         place, count = self._partition(topic, part), 0
         while place.first < before:
             until = min(before, place.first + TRIMMED_AT_ONCE)

@@ -5,21 +5,11 @@ import sys
 
 import pytest
 
-from eventlog.log import Entry, Log, LogError
+from eventlog.log import Entry, LogError
 from eventlog.memory import MemoryLog
 from schemas.channels import ChannelDecision
-from schemas.framing import EncodeError
 
 DECISION = ChannelDecision(account="acme", site="hq", cdr_id="1", call_id="a@b", admitted=True, taken=3)
-
-
-def test_records_are_read_in_order_from_any_offset() -> None:
-    log: Log = MemoryLog()
-    for number in range(5):
-        log.append("cdr", 0, b"key", number)
-    assert log.read("cdr", 0, 3) == [Entry(3, b"key", 3), Entry(4, b"key", 4)]
-    assert log.read("cdr", 0, 1, limit=2) == [Entry(1, b"key", 1), Entry(2, b"key", 2)]
-    assert log.read("cdr", 0, 5) == []
 
 
 def test_a_step_puts_facts_state_and_offsets_there_together() -> None:
@@ -57,24 +47,6 @@ def test_a_step_that_fails_leaves_nothing(encode: bool) -> None:
     assert log.applied_offsets("calls-0") == {("channel.decisions", 0): 0}
 
 
-def test_a_value_that_cannot_be_encoded_fails_the_step() -> None:
-    log = MemoryLog(encode=True)
-    with pytest.raises(EncodeError, match=r"channel\.decisions: str"), log.transaction("channels-0") as step:
-        step.append("channel.decisions", 0, b"1", DECISION)
-        step.append("channel.decisions", 0, b"2", "no decision")
-    assert log.read("channel.decisions", 0, 0) == []
-
-
-def test_state_handed_out_is_not_the_logs_own() -> None:
-    log = MemoryLog()
-    with log.transaction("media-0") as step:
-        step.save({b"flow": b"1"})
-    log.state("media-0").clear()
-    log.applied_offsets("media-0")[("cdr", 0)] = 7
-    assert log.state("media-0") == {b"flow": b"1"}
-    assert log.applied_offsets("media-0") == {}
-
-
 def test_owners_have_state_of_their_own_and_may_step_at_the_same_time() -> None:
     log = MemoryLog()
     with log.transaction("calls-0") as one, log.transaction("calls-1") as two:
@@ -85,14 +57,6 @@ def test_owners_have_state_of_their_own_and_may_step_at_the_same_time() -> None:
     assert log.state("calls-0") == {b"k": b"0"}
     assert log.state("calls-1") == {b"k": b"1"}
     assert [entry.value for entry in log.read("cdr", 0, 0)] == ["from 1", "from 0"]
-
-
-def test_an_owner_has_one_step_at_a_time() -> None:
-    log = MemoryLog()
-    with pytest.raises(LogError, match="calls-0"), log.transaction("calls-0"), log.transaction("calls-0"):
-        pass
-    with log.transaction("calls-0"):
-        pass
 
 
 def test_applied_offsets_never_go_back_nor_ahead_of_the_records() -> None:
@@ -106,16 +70,6 @@ def test_applied_offsets_never_go_back_nor_ahead_of_the_records() -> None:
     with pytest.raises(LogError, match="cdr/0"), log.transaction("sink") as step:
         step.applied("cdr", 0, 3)
     assert log.applied_offsets("sink") == {("cdr", 0): 1}
-
-
-def test_what_was_not_applied_is_read_again_after_a_restart() -> None:
-    log = MemoryLog()
-    for number in range(4):
-        log.append("cdr", 0, b"", number)
-    with log.transaction("sink") as step:
-        step.applied("cdr", 0, 1)
-    start = log.applied_offsets("sink")[("cdr", 0)] + 1
-    assert [entry.value for entry in log.read("cdr", 0, start)] == [2, 3]
 
 
 def test_trim_forgets_what_every_subscriber_has_applied() -> None:

@@ -136,7 +136,7 @@ def test_state_of_many_segments_and_of_long_values_comes_back(kafka: Kafka, pref
         chosen = await created(settings(kafka, prefix), *TOPICS)
         part = StagePartition(chosen, "calls", 0)
         await part.open()
-        for step in range(40):
+        for step in range(24):
             changes = {b"noise %d" % (step % 5): noise, b"n %d" % step: b"%d" % step}
             await part.commit(changes, [], {SIP: step})
         await part.commit({b"long": long, b"short": long}, [], {SIP: 50})
@@ -147,7 +147,7 @@ def test_state_of_many_segments_and_of_long_values_comes_back(kafka: Kafka, pref
         assert again.applied == {SIP: 51}
         assert state.pop(b"long") == long
         assert {state.pop(b"noise %d" % n) for n in (0, 2, 3, 4)} == {noise}
-        assert state == {b"n %d" % n: b"%d" % n for n in range(40)} | {
+        assert state == {b"n %d" % n: b"%d" % n for n in range(24)} | {
             b"short": b"now short",
             b"": b"empty key",
         }
