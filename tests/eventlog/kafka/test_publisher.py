@@ -1,0 +1,100 @@
+"""What capture publishes stays in order and is never given up while the broker is away."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from eventlog.kafka.bounds import PUBLISHED_BATCH_BYTES
+from eventlog.kafka.errors import RefusedError, UnavailableError
+from eventlog.kafka.log import KafkaLog
+from eventlog.kafka.loop import LoopThread
+from eventlog.kafka.publisher import Publisher
+from eventlog.kafka.settings import KafkaSettings
+from offhook.dev.kafka import Broker
+from tests.eventlog.kafka.cluster import created, run, seen, settings
+from tests.eventlog.test_log import decision
+from tests.kafka_broker import Kafka
+
+
+def test_nothing_acknowledged_is_lost_nor_doubled_when_the_broker_is_killed(tmp_path: Path) -> None:
+    broker = Broker(tmp_path).start()
+    chosen = run(
+        created(KafkaSettings(bootstrap_servers=(broker.bootstrap,), partitions=2), "channel.decisions")
+    )
+    count, killed = 3000, threading.Event()
+
+    def kill_and_restart() -> None:
+        broker.kill()
+        killed.set()
+        broker.start()
+
+    try:
+        with KafkaLog(chosen) as log:
+            killer = threading.Thread(target=kill_and_restart)
+            for number in range(count):
+                log.append("channel.decisions", number % 2, b"", decision(number))
+                if number == count // 3:
+                    log.flush(30)
+                    killer.start()
+                if number == count // 2:
+                    killed.wait()  # the second half finds no broker
+            log.flush(60)
+            killer.join()
+            assert log.publisher.acknowledged == count
+            for part in range(2):
+                taken = [entry.value.taken for entry in log.read("channel.decisions", part, 0)]
+                assert taken == list(range(part, count, 2))
+    finally:
+        broker.kill()
+
+
+def test_a_caller_waits_while_too_much_is_unacknowledged(kafka: Kafka, prefix: str) -> None:
+    chosen = run(created(settings(kafka, prefix), "cdr"))
+    thread = LoopThread("test")
+    publisher = Publisher(chosen, thread, unacknowledged_bytes=10_000)
+    held = []
+    for number in range(50):
+        publisher.append("cdr", 0, b"", b"%04d" % number * 1000)
+        held.append(publisher.unacknowledged_bytes)
+    publisher.flush(30)
+    publisher.close()
+    thread.close()
+    assert max(held) <= 10_000
+    assert publisher.waited_s > 0
+    assert [record.value[:4] for record in run(seen(chosen, "cdr"))] == [b"%04d" % n for n in range(50)]
+
+
+def test_a_batch_of_packets_longer_than_the_producers_batches_goes_through(kafka: Kafka, prefix: str) -> None:
+    import os
+
+    long = os.urandom(3 * PUBLISHED_BATCH_BYTES)
+    chosen = run(created(settings(kafka, prefix), "rtp.packets"))
+    thread = LoopThread("test")
+    publisher = Publisher(chosen, thread)
+    for value in (b"before", long, b"after"):
+        publisher.append("rtp.packets", 0, b"", value)
+    publisher.flush(30)
+    publisher.close()
+    thread.close()
+    assert [record.value for record in run(seen(chosen, "rtp.packets"))] == [b"before", long, b"after"]
+
+
+def test_a_record_that_the_broker_refuses_ends_the_publishing_loudly(kafka: Kafka, prefix: str) -> None:
+    import os
+
+    chosen = run(created(settings(kafka, prefix), "calls.state"))
+    thread = LoopThread("test")
+    publisher = Publisher(chosen, thread)
+    publisher.append("calls.state", 0, b"k", os.urandom(2 << 20))  # that topic takes 1 MiB
+    with pytest.raises(RefusedError, match="refused a record"):
+        publisher.flush(30)
+    with pytest.raises(RefusedError, match="refused a record"):
+        publisher.append("calls.state", 0, b"k", b"later")
+    publisher.close()
+    thread.close()
+
+
+def test_brokers_that_do_not_answer_are_one_line() -> None:
+    with pytest.raises(UnavailableError, match=r"Kafka at 127\.0\.0\.1:1: cannot publish: .*127\.0\.0\.1"):
+        KafkaLog(KafkaSettings(bootstrap_servers=("127.0.0.1:1",)))
