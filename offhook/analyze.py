@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     clock = Clock(options.timezone or chosen.offhook.timezone)
     selection = Selection(options.rows, options.filter, clock)
     _check_output(options)
-    _say_when_compiling()
+    say_when_compiling()
     collect_seldom()
     live = "-" in options.files
     want = frozenset({selection.want})
@@ -168,7 +168,7 @@ def _check_output(options: argparse.Namespace) -> None:
             raise UsageError(f"{name} is read and cannot be written to")
 
 
-def _say_when_compiling() -> None:
+def say_when_compiling() -> None:
     """One line on standard error when kernels are compiled, which happens once a machine."""
 
     def say(folder: Path) -> None:

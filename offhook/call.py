@@ -6,8 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from offhook import call_sources, settings
+from offhook.analyze import say_when_compiling
 from offhook.bounds import WARNING_LINES
-from offhook.errors import DONE, FAILED
+from offhook.errors import DONE, FAILED, UsageError
 from offhook.output.call.story import CallStory
 from offhook.output.call.viewer import Viewer
 from offhook.output.csv_rows import CsvRows
@@ -20,8 +21,11 @@ from schemas.cdr import CallRecord
 
 def run_analyze(options: argparse.Namespace) -> int:
     """Show the call of captures that `--call` names; the exit code. Raises as `analyze` does."""
+    if options.rows != "calls" or options.filter or options.db is not None:
+        raise UsageError("--call shows one call: --rows, --filter and --db do not go with it")
     chosen = settings.load(options)
     clock = Clock(options.timezone or chosen.offhook.timezone)
+    say_when_compiling()
     stories, warnings = call_sources.in_captures(options.files, chosen, options.call)
     opens = ["offhook", "analyze", *map(shlex.quote, options.files), "--call="]
     _show(stories, options, clock, opens)

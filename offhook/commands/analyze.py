@@ -5,7 +5,7 @@ import os
 
 from offhook.commands.arguments import Commands, add_settings
 from offhook.commands.call import add_view
-from offhook.errors import DONE
+from offhook.errors import DONE, UsageError
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -59,6 +59,11 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--audio", metavar="FILE", help="with --call: write its sound as a stereo WAV, left a, right b"
     )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="say why there is no call, or no RTP; with --call, of that call",
+    )
     add_view(parser)
     add_settings(parser)
 
@@ -67,6 +72,10 @@ def run(options: argparse.Namespace) -> int:
     """Analyse the captures."""
     # numpy's linear algebra, which nothing here uses, would start a thread a core: a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if options.explain:
+        from offhook.explain import run as explain
+
+        return explain.run(options)
     if options.audio is not None:
         from offhook import audio
 
@@ -81,6 +90,8 @@ def run(options: argparse.Namespace) -> int:
         from offhook import call
 
         return call.run_analyze(options)
+    if options.messages or options.ascii:
+        raise UsageError("--messages and --ascii go with --call ID (--rows messages lists every message)")
     from offhook import analyze
 
     return analyze.run(options)

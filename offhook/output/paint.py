@@ -24,7 +24,7 @@ class Paint:
         from rich.console import Console
 
         console = Console(file=out)
-        return cls(console.width, colour=console.color_system is not None)
+        return cls(console.width, colour=console.color_system is not None and not console.no_color)
 
     def styled(self, text: str, style: str) -> str:
         """The text with terminal codes for a style of rich; the text alone without colour."""

@@ -72,7 +72,11 @@ def wrap(spans: Iterable[Span], columns: int, *, indent: int = 0, first: int = 0
         if not fresh and used + space + width(text) > columns:
             yield line
             line, used, space = [(" " * indent, "")], indent, 0
-        line.append((" " * space + text, style))
+        piece = " " * space + text
+        if not fresh and line[-1][1] == style:
+            line[-1] = line[-1][0] + piece, style
+        else:
+            line.append((piece, style))
         used += space + width(text)
         fresh = False
     if not fresh:

@@ -1,0 +1,195 @@
+"""`offhook analyze FILE --call ID` and `offhook call ID --db STORE`, as they are called."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from offhook.main import main
+from offhook.text import width
+from tests.offhook.call.told import A, B, eventful
+from tests.paths import CAPTURES, ROOT
+from tests.system import wire
+from tests.system.story import Dialog, sdp
+
+Run = Callable[..., tuple[int, str, str]]
+PROXIED = str(CAPTURES / "Magum23_mtaa-sip__call.pcapng")
+
+
+@pytest.fixture
+def run(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """(exit code, output, error output) in a pipe."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = main(arguments)
+        out, err = capfdbinary.readouterr()
+        return code, out.decode(), err.decode()
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("call") / "story.pcap"
+    eventful(path)
+    return path
+
+
+def test_a_pipe_gets_plain_text_of_100_columns(run: Run) -> None:
+    code, out, err = run("analyze", PROXIED, "--call", "Fj1KkSQB0u")
+    assert (code, err) == (0, "")
+    assert max(width(line) for line in out.splitlines()) in range(90, 101)
+    assert "\x1b" not in out
+    assert re.search("│─+ INVITE ─+►│", out)
+
+
+def test_columns_say_another_width(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    _, out, _ = run("analyze", PROXIED, "--call", "Fj1KkSQB0u")
+    assert max(width(line) for line in out.splitlines()) <= 60
+
+
+def test_ascii_is_asked_for(run: Run) -> None:
+    _, out, _ = run("analyze", PROXIED, "--call", "Fj1KkSQB0u", "--ascii")
+    assert out.isascii()
+    assert re.search(r"\|-+ INVITE -+>\|", out)
+
+
+def test_a_call_is_found_by_its_cdr_id(run: Run) -> None:
+    _, out, _ = run("analyze", PROXIED, "--format", "json")
+    _, by_cdr_id, _ = run("analyze", PROXIED, "--call", json.loads(out)["cdr_id"])
+    assert by_cdr_id == run("analyze", PROXIED, "--call", "Fj1KkSQB0u")[1]
+
+
+def test_json_is_the_record_as_analyze_gives_it(run: Run) -> None:
+    _, out, _ = run("analyze", PROXIED, "--format", "json", "--call", "Fj1KkSQB0u")
+    assert out == run("analyze", PROXIED, "--format", "json")[1]
+
+
+def test_csv_is_the_record_too(run: Run) -> None:
+    _, out, _ = run("analyze", PROXIED, "--format", "csv", "--call", "Fj1KkSQB0u")
+    assert out == run("analyze", PROXIED, "--format", "csv")[1]
+
+
+def test_a_call_that_is_not_there(run: Run) -> None:
+    code, out, err = run("analyze", PROXIED, "--call", "elsewhere@example.org")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "elsewhere@example.org" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--call", "x", "--rows", "streams"),
+        ("--call", "x", "--filter", "mos<3"),
+        ("--messages",),
+        ("--ascii",),
+    ],
+)
+def test_options_that_do_not_go_together(run: Run, wrong: tuple[str, ...]) -> None:
+    code, out, err = run("analyze", PROXIED, *wrong)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_texts_of_the_messages(run: Run) -> None:
+    _, out, _ = run("analyze", PROXIED, "--call", "Fj1KkSQB0u", "--messages")
+    assert "  INVITE sip:michal-pc@192.168.1.23 SIP/2.0" in out.splitlines()
+
+
+def test_secrets_stay_masked(run: Run, tmp_path: Path) -> None:
+    secret = 'Proxy-Authorization: Digest username="u", response="0123456789abcdef0123456789abcdef"'
+    dialog = Dialog().request(0, "INVITE", sdp(A), secret).response(1, 403)
+    wire.write(tmp_path / "x.pcap", dialog.frames)
+    _, out, _ = run("analyze", str(tmp_path / "x.pcap"), "--call", "story", "--messages")
+    assert "0123456789abcdef" not in out
+    assert "with credentials" in out
+
+
+def test_all_calls_of_one_call_id_are_shown_one_after_another(run: Run, tmp_path: Path) -> None:
+    """A leg that keeps the Call-ID and changes the From tag is a call of its own."""
+    one, other = Dialog(), Dialog(a=("10.0.0.7", 5060))
+    one.answered(sdp(A), sdp(B)).hang_up(5)
+    other.request(0.05, "INVITE", sdp(A)).response(0.3, 486)
+    frames = [frame._replace(data=frame.data.replace(b"tag=from", b"tag=frog")) for frame in other.frames]
+    wire.write(tmp_path / "x.pcap", [*one.frames, *frames])
+    _, out, _ = run("analyze", str(tmp_path / "x.pcap"), "--call", "story")
+    heads = [line for line in out.splitlines() if line.startswith("1000 → 2000")]
+    assert heads == ["1000 → 2000 · answered", "1000 → 2000 · rejected"]
+
+
+def offhook(*arguments: str, given: bytes = b"") -> bytes:
+    command = [sys.executable, "-m", "offhook.main", *arguments]
+    return subprocess.run(command, input=given, cwd=ROOT, capture_output=True, check=True).stdout
+
+
+def test_a_capture_in_a_pipe_gives_the_same_page(capture: Path) -> None:
+    from_pipe = offhook("analyze", "-", "--call", "story", given=capture.read_bytes())
+    assert from_pipe == offhook("analyze", str(capture), "--call", "story")
+
+
+def test_another_encoding_gets_ascii(capture: Path) -> None:
+    command = [sys.executable, "-m", "offhook.main", "analyze", str(capture), "--call", "story"]
+    environment = {**os.environ, "PYTHONIOENCODING": "iso-8859-1"}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, env=environment)
+    assert done.stdout.isascii()
+
+
+def on_a_terminal(*arguments: str, **environment: str) -> str:
+    """What the command writes to a terminal of 80 columns."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "offhook.main", *arguments]
+    known = {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    inherited = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=theirs, stdout=theirs, env={**inherited, **known, **environment}
+    ):
+        os.close(theirs)
+        said = b""
+        try:
+            while chunk := os.read(ours, 65536):
+                said += chunk
+        except OSError:  # the other end has gone
+            pass
+    os.close(ours)
+    return said.decode()
+
+
+def test_a_terminal_gets_colour_and_its_own_width(capture: Path) -> None:
+    said = on_a_terminal("analyze", str(capture), "--call", "story")
+    assert re.search(r"\x1b\[1;32m *· answered", said)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
+    assert max(width(line) for line in plain.splitlines()) in range(70, 81)
+
+
+def test_no_color_takes_the_colour_away(capture: Path) -> None:
+    said = on_a_terminal("analyze", str(capture), "--call", "story", NO_COLOR="1")
+    assert "\x1b[3" not in said
+
+
+def test_a_dumb_terminal_gets_ascii(capture: Path) -> None:
+    assert on_a_terminal("analyze", str(capture), "--call", "story", TERM="dumb").isascii()
+
+
+def test_a_store_shows_the_same_call_without_its_texts(run: Run, capture: Path, tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    assert run("analyze", str(capture), "--db", store)[0] == 0
+    code, out, err = run("call", "story", "--db", store, "--messages")
+    assert (code, err) == (0, "")
+    _, captured, _ = run("analyze", str(capture), "--call", "story")
+    heading, _, rest = out.partition("Ladder")
+    assert heading == captured.partition("Ladder")[0]
+    streams = rest[rest.index("Streams") : rest.index("Messages")]
+    assert streams.strip() == captured[captured.index("Streams") :].strip()
+    assert "The store keeps no texts" in out
+    cdr_id = json.loads(run("call", "story", "--db", store, "--format", "json")[1])["cdr_id"]
+    assert run("call", cdr_id, "--db", store, "--messages")[1] == out
+    code, out, err = run("call", "elsewhere", "--db", store)
+    assert (code, out, err.count("\n")) == (1, "", 1)
