@@ -1,5 +1,6 @@
 """What capture publishes stays in order and is never given up while the broker is away."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -66,7 +67,6 @@ def test_a_caller_waits_while_too_much_is_unacknowledged(kafka: Kafka, prefix: s
 
 
 def test_a_batch_of_packets_longer_than_the_producers_batches_goes_through(kafka: Kafka, prefix: str) -> None:
-    import os
 
     long = os.urandom(3 * PUBLISHED_BATCH_BYTES)
     chosen = run(created(settings(kafka, prefix), "rtp.packets"))
@@ -81,7 +81,6 @@ def test_a_batch_of_packets_longer_than_the_producers_batches_goes_through(kafka
 
 
 def test_a_record_that_the_broker_refuses_ends_the_publishing_loudly(kafka: Kafka, prefix: str) -> None:
-    import os
 
     chosen = run(created(settings(kafka, prefix), "calls.state"))
     thread = LoopThread("test")
