@@ -1,5 +1,5 @@
-"""Compiled loops over columns: `@compiled` kernels and the `@inlined` helpers that they call."""
+"""Compiled loops over columns: `@compiled` kernels, the `@inlined` helpers that they call, `prefetch`."""
 
-from kernels.compiler import compiled, inlined
+from kernels.compiler import compiled, inlined, prefetch
 
-__all__ = ["compiled", "inlined"]
+__all__ = ["compiled", "inlined", "prefetch"]

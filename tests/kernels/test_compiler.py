@@ -1,0 +1,91 @@
+"""Kernels are compiled once, kept as machine code, and say the same as the Python they were made of."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kernels import compiled, inlined, prefetch
+
+AHEAD = 4
+
+SMALL = """
+import sys
+import numpy as np
+from kernels import compiled
+
+
+@compiled("int64(int64[::1])")
+def total(values):
+    found = 0
+    for n in range(len(values)):
+        found += values[n]
+    return found
+
+
+print(total(np.arange(10)), "numba" in sys.modules)
+"""
+
+
+@inlined
+def twice(value: int) -> int:
+    """What another kernel of the module calls."""
+    return 2 * value
+
+
+@compiled("int64(int64[::1], uint8[::1], int64)")
+def weighted(values: NDArray[np.int64], weights: NDArray[np.uint8], start: int) -> int:
+    """Sum of values by their weights, each fetched ahead of its use."""
+    found = start
+    for n in range(len(values)):
+        prefetch(values, min(n + AHEAD, len(values) - 1))
+        found += twice(values[n]) * weights[n]
+    return int(found)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("OFFHOOK_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def run_small(folder: Path) -> str:
+    script = folder / "small.py"
+    script.write_text(SMALL)
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=True, cwd=Path.cwd()
+    )
+    return done.stdout.strip()
+
+
+def test_a_kernel_says_what_its_python_says(cache: Path) -> None:
+    values, weights = np.arange(-500, 500), (np.arange(1000) % 251).astype(np.uint8)
+    assert weighted(values, weights, 7) == weighted.python(values, weights.astype(np.int64), 7)  # type: ignore[attr-defined]
+    assert [path.suffix for path in cache.iterdir()] == [".o"]
+
+
+def test_an_array_of_another_kind_is_refused(cache: Path) -> None:
+    values, weights = np.arange(10), np.arange(10, dtype=np.uint8)
+    with pytest.raises(TypeError, match="weighted wants a contiguous int64 array, not int32"):
+        weighted(values.astype(np.int32), weights, 0)
+    with pytest.raises(TypeError, match="contiguous"):
+        weighted(np.arange(20)[::2], weights, 0)
+    with pytest.raises(TypeError, match="3 arguments"):
+        weighted(values, weights)  # type: ignore[call-arg]
+    assert cache
+
+
+def test_what_was_compiled_is_loaded_without_the_compiler(cache: Path) -> None:
+    assert run_small(cache) == "45 True"
+    assert run_small(cache) == "45 False"
+
+
+def test_a_damaged_cache_file_is_made_anew(cache: Path) -> None:
+    run_small(cache)
+    kept = next(cache.glob("total-*.o"))
+    kept.write_bytes(kept.read_bytes()[:-100])
+    assert run_small(cache) == "45 True"
+    assert run_small(cache) == "45 False"
