@@ -106,7 +106,7 @@ def collect_seldom() -> None:
     in progress again and again to find nothing, at a fifth of the whole run.
     """
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(1_000_000, 20, 50)
 
 
 def _writer(

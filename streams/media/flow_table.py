@@ -1,6 +1,6 @@
 """The flows of a site: found by sensor and number, by address, by SSRC; and the slots they own."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -131,19 +131,25 @@ class FlowTable:
         self._by_address.setdefault(flow.source, {})[flow.slot] = flow
         self._by_ssrc.setdefault(flow.ssrc, {})[flow.slot] = flow
 
-    def drop(self, flow: Flow) -> None:
-        """Forget a flow; its slot is free. After the last of several, `shrink` is due."""
-        self.changed[flow.slot] = True
-        self.flow[flow.slot] = None
-        self.count -= 1
-        self._numbers[flow.sensor].put(flow.number, NO_SLOT)
-        for address in (flow.source, flow.destination):
-            _remove(self._by_address, address, flow)
-        _remove(self._by_ssrc, flow.ssrc, flow)
-        self.slots.release(flow.slot)
-
-    def shrink(self) -> None:
-        """Give back what only dropped flows needed."""
+    def drop(self, flows: Collection[Flow]) -> None:
+        """Forget flows; their slots are free."""
+        if not flows:
+            return
+        for flow in flows:
+            self.flow[flow.slot] = None
+            self._numbers[flow.sensor].put(flow.number, NO_SLOT)
+        if len(flows) == self.count:  # the capture has ended
+            self._by_address.clear()
+            self._by_ssrc.clear()
+        else:
+            for flow in flows:
+                for address in (flow.source, flow.destination):
+                    _remove(self._by_address, address, flow)
+                _remove(self._by_ssrc, flow.ssrc, flow)
+        self.count -= len(flows)
+        slots = [flow.slot for flow in flows]
+        self.changed[slots] = True
+        self.slots.release(slots)
         for numbers in self._numbers.values():
             numbers.shrink()
 

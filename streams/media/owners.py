@@ -1,6 +1,6 @@
 """Which call owns an ip:port, from when until when, and whose stream a flow therefore is."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Final
 
@@ -116,10 +116,15 @@ class Owners:
                 payloads += other.payloads
         return payloads
 
-    def forget(self, cdr_id: str) -> None:
-        """Drop a call's endpoints."""
-        self.touched.add(cdr_id)
-        for owner in self.by_call.pop(cdr_id, ()):
+    def forget(self, cdr_ids: Collection[str]) -> None:
+        """Drop the endpoints of calls."""
+        self.touched.update(cdr_ids)
+        gone = [owner for cdr_id in cdr_ids for owner in self.by_call.pop(cdr_id, ())]
+        if not self.by_call:  # the capture has ended
+            for index in (self.by_address, self.by_candidate, self.by_sip):
+                index.clear()
+            return
+        for owner in gone:
             self._unplace(owner)
 
     def _unplace(self, owner: Owner) -> None:

@@ -491,17 +491,22 @@ class SiteMedia:
     def _sweep(self, now: int) -> None:
         """Forget ended calls and silent flows."""
         self.swept = now
+        forgotten = []
         while self.forget_at and self.forget_at[0][0] < now:
-            self.owners.forget(self.forget_at.popleft()[1])
+            forgotten.append(self.forget_at.popleft()[1])
+        self.owners.forget(forgotten)
         idle = self.table.status[: self.slots.count] == WAITING
         idle &= self.slots.column(S.LAST) + FORGET_US < now
         for waiting in self.pending:
             idle[waiting.slot] = False
-        for slot in np.flatnonzero(idle).tolist():
-            flow = self.table.flow[slot]
-            if flow is not None and max(flow.last_us, flow.first_us) + FORGET_US < now:
-                self.table.drop(flow)
-        self.table.shrink()
+        flows = [self.table.flow[slot] for slot in np.flatnonzero(idle).tolist()]
+        self.table.drop(
+            [
+                flow
+                for flow in flows
+                if flow is not None and max(flow.last_us, flow.first_us) + FORGET_US < now
+            ]
+        )
 
     def _evict(self) -> None:
         """Too many flows: the longest silent ones go, counted."""
@@ -515,5 +520,4 @@ class SiteMedia:
             for waiting in self.pending:
                 waiting.start = np.where(waiting.slot == flow.slot, waiting.stop, waiting.start)
                 waiting.drop_done()
-            self.table.drop(flow)
-        self.table.shrink()
+            self.table.drop([flow])

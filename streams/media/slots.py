@@ -66,10 +66,10 @@ class Slots:
             self.bins = np.concatenate([self.bins, np.zeros(more * BINS, np.uint16)])
         self.count = max(self.count, slot + 1)
 
-    def release(self, slot: int) -> None:
-        """Give a slot back."""
-        self.words[slot * WORDS : (slot + 1) * WORDS] = 0
-        self.free.append(slot)
+    def release(self, slots: list[int]) -> None:
+        """Give slots back."""
+        self.words.reshape(-1, WORDS)[slots] = 0
+        self.free += slots
 
     def begin(self, slot: int, payload_map: int, cut_at: int, watch_from: int, idle_cut: int) -> None:
         """Make the slot ready for a new stream; a packet held for a restart becomes its first."""
