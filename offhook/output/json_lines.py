@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 import msgspec
 from msgspec.structs import replace
 
+from offhook.explain.finding import Finding
 from offhook.output.writer import Row
 from offhook.report import Shown, Summary
 from offhook.rows import MessageRow, WindowRow
@@ -89,6 +90,7 @@ _TIMES = {
         "last_success_time",
         "last_failure_time",
     ),
+    Finding: _fields("first_time"),
 }
 _NO_CHILDREN: dict[str, Any] = {"sip_events": [], "dtmf": [], "hold": [], "streams": []}
 

@@ -2,12 +2,13 @@
 
 from typing import Protocol
 
+from offhook.explain.finding import Finding
 from offhook.report import Shown, Summary
 from offhook.rows import MessageRow, WindowRow
 from schemas.cdr import CallRecord, StreamRecord
 from schemas.registrations import Registration
 
-Row = CallRecord | StreamRecord | WindowRow | MessageRow | Registration
+Row = CallRecord | StreamRecord | WindowRow | MessageRow | Registration | Finding
 
 
 class Writer(Protocol):
