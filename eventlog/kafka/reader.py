@@ -65,7 +65,7 @@ class Reader:
     ) -> None:
         """Nothing is connected yet: `async with`, or start() and stop()."""
         self.topics = tuple(topics)
-        self.wire = wire or Wire.of(settings)
+        self._wire = wire
         self.expired: dict[Place, int] = {}
         """Offsets that the broker forgot before we read them: raise retention, or read faster."""
         self._settings = settings
@@ -137,7 +137,9 @@ class Reader:
 
     def decode(self, record: Received) -> Any:
         """The record's value; FramingError where it is none."""
-        return self.wire.decode(record.topic, record.value or b"")
+        if self._wire is None:
+            self._wire = Wire.of(self._settings)
+        return self._wire.decode(record.topic, record.value or b"")
 
     async def commit(self, applied: Mapping[Place, int]) -> None:
         """The effect of these partitions' records, up to and with these offsets, is durable.

@@ -5,5 +5,17 @@ Every module is imported to show the help, so it imports nothing heavy before `r
 
 from typing import Final
 
-NAMES: Final = ("analyze", "call", "calls", "sql", "migrate", "topics", "dev", "config")
+NAMES: Final = (
+    "analyze",
+    "call",
+    "calls",
+    "report",
+    "sql",
+    "migrate",
+    "topics",
+    "tail",
+    "deadletters",
+    "dev",
+    "config",
+)
 """In the order of the help."""
