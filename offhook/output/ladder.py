@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from offhook.bounds import LADDER_LANES
-from offhook.output.call.lines import Line, Row, Span, line_width, wrap
-from offhook.text import cut, fit, width
+from offhook.output.call.lines import Line, Row, Span, line_width, width, wrap
+from offhook.text import cut, fit
 from offhook.times import Clock
 
 TIME_WIDTH: Final = 12
@@ -64,6 +64,13 @@ class _Lanes:
         self.all_times = all_times  # each step has its time of day
         self.below = below  # notes stand below their arrow
         self.notes = self.bars[-1] + 3
+        self._row = Row(columns)
+        for bar in self.bars:
+            self._row.put(bar, "│", "dim")
+
+    def row(self) -> Row:
+        """A line with nothing but the columns."""
+        return self._row.copy()
 
 
 def ladder(
@@ -187,7 +194,7 @@ def _titles(endpoints: Sequence[Endpoint], lanes: _Lanes) -> Iterator[Line]:
             left = min(bar - width(title) // 2, lanes.columns - width(title))
             row.put(max(left, 0), title, "bold")
         yield row.spans()
-    yield _bars(lanes).spans()
+    yield lanes.row().spans()
 
 
 def _middle_cut(text: str, columns: int) -> str:
@@ -197,18 +204,11 @@ def _middle_cut(text: str, columns: int) -> str:
     return text[: columns - 1 - half] + "…" + text[len(text) - half :]
 
 
-def _bars(lanes: _Lanes) -> Row:
-    row = Row(lanes.columns)
-    for bar in lanes.bars:
-        row.put(bar, "│", "dim")
-    return row
-
-
 def _arrow(step: Step, place_of: dict[Endpoint, int], lanes: _Lanes, times: list[Span]) -> Iterator[Line]:
     if step.source is None or step.target is None:
         yield from _across(step, lanes, times)
         return
-    row = _bars(lanes)
+    row = lanes.row()
     _put_times(row, times)
     source, target = place_of[step.source], place_of[step.target]
     if source == target:
@@ -227,7 +227,7 @@ def _arrow(step: Step, place_of: dict[Endpoint, int], lanes: _Lanes, times: list
     notes = _wrapped(step.notes, lanes.columns - lanes.notes)
     for number, note in enumerate(notes or [""]):
         if number:
-            row = _bars(lanes)
+            row = lanes.row()
         row.put(lanes.notes, note)
         yield row.spans()
 
@@ -263,7 +263,7 @@ def _across(step: Step, lanes: _Lanes, times: list[Span]) -> Iterator[Line]:
     text = " ".join((step.label, *step.notes))
     room = lanes.columns - lanes.bars[0] - 2
     for number, words in enumerate(_wrapped([text], room)):
-        row = _bars(lanes)
+        row = lanes.row()
         if not number:
             _put_times(row, times)
         row.put(lanes.bars[0] + 2, words + " ", step.style)
@@ -273,7 +273,7 @@ def _across(step: Step, lanes: _Lanes, times: list[Span]) -> Iterator[Line]:
 def _notes_below(notes: Sequence[str], column: int, lanes: _Lanes) -> Iterator[Line]:
     column = min(column, lanes.columns - _NOTES_NARROWEST)
     for note in _wrapped(notes, lanes.columns - column):
-        row = _bars(lanes)
+        row = lanes.row()
         row.put(column, note + " ")
         yield row.spans()
 
@@ -286,8 +286,14 @@ def _put_times(row: Row, times: list[Span]) -> None:
 
 
 def _wrapped(notes: Sequence[str], columns: int) -> list[str]:
-    lines = (line for note in notes for line in wrap([(note, "")], columns, indent=2))
-    return ["".join(text for text, _ in line) for line in lines]
+    lines: list[str] = []
+    for note in notes:
+        if width(note) <= columns:
+            lines.append(note)
+        else:
+            wrapped = wrap([(note, "")], columns, indent=2)
+            lines += ("".join(text for text, _ in line) for line in wrapped)
+    return lines
 
 
 def _list(

@@ -9,13 +9,11 @@ UNKNOWN: Final = "·"
 
 def sparkline(values: Sequence[float | None], low: float, high: float) -> str:
     """A bar a value, the lowest at `low` and below, the highest at `high` and above; `·` where it is None."""
-    return "".join(UNKNOWN if value is None else BARS[_level(value, low, high)] for value in values)
-
-
-def _level(value: float, low: float, high: float) -> int:
-    if high <= low:
-        return 0
-    return min(max(int((value - low) / (high - low) * len(BARS)), 0), len(BARS) - 1)
+    steps = len(BARS) / (high - low) if high > low else 0.0
+    top = len(BARS) - 1
+    return "".join(
+        UNKNOWN if value is None else BARS[min(max(int((value - low) * steps), 0), top)] for value in values
+    )
 
 
 def gathered(
@@ -23,6 +21,8 @@ def gathered(
 ) -> tuple[list[float | None], int]:
     """The values in at most so many columns, and how many stand in one; of several, the worst is shown."""
     several = -(-len(values) // max(columns, 1)) or 1
+    if several == 1:
+        return list(values), 1
     groups = (values[start : start + several] for start in range(0, len(values), several))
     known = ([value for value in group if value is not None] for group in groups)
     return [worst(group) if group else None for group in known], several

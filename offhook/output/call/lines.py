@@ -1,10 +1,13 @@
 """Lines of styled text in terminal columns: put side by side, wrapped at words, in ASCII where need be."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
 from offhook.output.paint import Paint
-from offhook.text import clean, cut, width
+from offhook.text import clean, cut
+from offhook.text import width as text_width
 
 Span = tuple[str, str]
 """Text, and its style (a name of rich, "" for none); text of the wire is made safe by `render`."""
@@ -23,6 +26,15 @@ _ASCII: Final = str.maketrans(
 )  # fmt: skip
 
 
+_NARROW: Final = re.compile("[ -~│─┄═►◄→…·µ×▁-█]*\\Z")
+"""Text that is certainly a column a character: what pages are made of."""
+
+
+def width(text: str) -> int:
+    """Columns of a terminal that text takes."""
+    return len(text) if _NARROW.match(text) else text_width(text)
+
+
 class Row:
     """One line as a canvas: text is put at a column and covers what was there."""
 
@@ -30,9 +42,19 @@ class Row:
         self._cells = [" "] * columns  # "" behind a character two columns wide
         self._styles = [""] * columns
 
+    def copy(self) -> "Row":
+        """A row of its own with the same text."""
+        row = Row(0)
+        row._cells, row._styles = self._cells.copy(), self._styles.copy()
+        return row
+
     def put(self, column: int, text: str, style: str = "") -> None:
         """Put text at a column; what passes the edge is cut."""
         cells, styles = self._cells, self._styles
+        if _NARROW.match(text) and column + len(text) <= len(cells):
+            end = column + len(text)
+            cells[column:end], styles[column:end] = text, [style] * len(text)
+            return
         for character in cut(text, len(cells) - column) if column < len(cells) else "":
             size = width(character)
             if size == 0:
@@ -46,15 +68,16 @@ class Row:
 
     def spans(self) -> Line:
         """The row without the spaces at its end."""
-        end = len(self._cells)
-        while end and self._cells[end - 1] == " ":
-            end -= 1
         spans: list[Span] = []
-        for text, style in zip(self._cells[:end], self._styles[:end], strict=True):
-            if spans and spans[-1][1] == style:
-                spans[-1] = spans[-1][0] + text, style
-            else:
-                spans.append((text, style))
+        at = 0
+        for style, run in groupby(self._styles):
+            end = at + len(list(run))
+            spans.append(("".join(self._cells[at:end]), style))
+            at = end
+        while spans and not spans[-1][0].rstrip(" "):
+            spans.pop()
+        if spans:
+            spans[-1] = spans[-1][0].rstrip(" "), spans[-1][1]
         return spans
 
 

@@ -1,6 +1,7 @@
 """A call's streams: what each carried, how good it was, and how good at which time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
 from offhook.bounds import LADDER_STREAMS, WINDOWS_SHOWN
@@ -178,10 +179,12 @@ def _range(known: list[float], unit: str) -> str:
     return (low if low == high else f"{low} to {high}") + unit
 
 
-def _coloured(values: Sequence[float | None], bars: str, style: object) -> Iterator[Span]:
-    assert callable(style)
-    for value, bar in zip(values, bars, strict=True):
-        yield bar, style(value)
+def _coloured(
+    values: Sequence[float | None], bars: str, style: Callable[[float | None], str]
+) -> Iterator[Span]:
+    """The bars, those of one colour together."""
+    for colour, run in groupby(zip(values, bars, strict=True), key=lambda each: style(each[0])):
+        yield "".join(bar for _, bar in run), colour
 
 
 def _by_window(rows: list[WindowRow]) -> list[WindowRow | None]:
