@@ -1,0 +1,35 @@
+"""Where the marks of an axis stand."""
+
+import math
+
+
+def marks(highest: float, wanted: int = 4) -> list[float]:
+    """Round numbers from 0 to the highest or just above it (steps of 1, 2, 2.5 or 5 times a power of ten)."""
+    if highest <= 0:
+        return [0.0, 1.0]
+    rough = highest / wanted
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
+    if step < 1 and float(highest).is_integer() and highest <= wanted:
+        step = 1.0
+    return [round(step * n, 9) for n in range(math.ceil(round(highest / step, 6)) + 1)]
+
+
+def whole_marks(highest: int, wanted: int = 4) -> list[float]:
+    """The same for counts: no mark between two whole numbers."""
+    found = marks(float(max(highest, 1)), wanted)
+    return (
+        found if all(mark.is_integer() for mark in found) else [float(n) for n in range(max(highest, 1) + 1)]
+    )
+
+
+def every(count: int, at_most: int) -> int:
+    """Label every n-th of so many."""
+    return max(1, math.ceil(count / at_most))
+
+
+def text(mark: float) -> str:
+    """A mark's label: 1.5, 20, 15k."""
+    if mark >= 1_000_000:
+        return f"{mark / 1_000_000:g}M"
+    return f"{mark / 1000:g}k" if mark >= 10_000 else f"{mark:g}"
