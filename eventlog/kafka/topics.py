@@ -1,18 +1,23 @@
 """Creates the catalogue's topics in a cluster, and says how those that exist differ from it."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from eventlog.kafka.connection import REQUEST_TIMEOUT_MS, arguments, readable
+from eventlog.kafka.connection import READY_S, REQUEST_TIMEOUT_MS, arguments, readable
 from eventlog.kafka.errors import KafkaLogError
 from eventlog.kafka.settings import KafkaSettings
 from eventlog.topics import TOPICS, Topic, kafka_config
+
+_POLL_S: Final = 0.05
 
 
 class Found(StrEnum):
@@ -48,6 +53,7 @@ async def create(settings: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> l
             missing = [topic for topic in topics if settings.topic(topic.name) not in existing]
             if missing:
                 await _create(admin, [_new(settings, topic, brokers) for topic in missing])
+                await _until_known(admin, {settings.topic(topic.name) for topic in missing})
             created = {topic.name for topic in missing}
             reports = await _compare(admin, settings, topics)
     for report in reports:
@@ -105,6 +111,15 @@ async def _create(admin: AIOKafkaAdminClient, new: list[NewTopic]) -> None:
         if code and for_code(code) is not TopicAlreadyExistsError:  # another process was faster
             reason = message[0] if message and message[0] else for_code(code).__name__
             raise KafkaLogError(f"Kafka would not create topic {name}: {reason}")
+
+
+async def _until_known(admin: AIOKafkaAdminClient, names: set[str]) -> None:
+    """Brokers hear of a new topic a moment after it was made."""
+    until = time.monotonic() + READY_S
+    while not names <= (await _cluster(admin))[1].keys():
+        if time.monotonic() > until:
+            raise KafkaLogError("Kafka has taken the topics but does not list them")
+        await asyncio.sleep(_POLL_S)
 
 
 async def _compare(
