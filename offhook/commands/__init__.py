@@ -11,6 +11,7 @@ NAMES: Final = (
     "calls",
     "report",
     "sql",
+    "serve-db",
     "migrate",
     "topics",
     "tail",
