@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
         _write(options.html, page(*found, about, clock) if found else empty_page(about, clock))
     if found is None:
         chosen = options.filter or options.since or options.until
-        where = "match" if chosen else "are in the store"
+        where = "match" if chosen else "in the store"
         print(f"no calls {where}", file=sys.stderr if options.html == "-" else sys.stdout)
     elif not options.html:
         for line in summary_lines(*found, clock, Paint.of(sys.stdout)):

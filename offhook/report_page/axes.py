@@ -3,7 +3,7 @@
 import math
 
 
-def marks(highest: float, wanted: int = 4) -> list[float]:
+def marks(highest: float, wanted: int = 5) -> list[float]:
     """Round numbers from 0 to the highest or just above it (steps of 1, 2, 2.5 or 5 times a power of ten)."""
     if highest <= 0:
         return [0.0, 1.0]
@@ -15,7 +15,7 @@ def marks(highest: float, wanted: int = 4) -> list[float]:
     return [round(step * n, 9) for n in range(math.ceil(round(highest / step, 6)) + 1)]
 
 
-def whole_marks(highest: int, wanted: int = 4) -> list[float]:
+def whole_marks(highest: int, wanted: int = 5) -> list[float]:
     """The same for counts: no mark between two whole numbers."""
     found = marks(float(max(highest, 1)), wanted)
     return (

@@ -84,7 +84,7 @@ details.data[open] summary { margin-bottom: 8px; }
 summary:focus-visible { outline: 2px solid var(--one); outline-offset: 3px; border-radius: 3px; }
 .empty { color: var(--soft); margin: 0; }
 .nothing { padding: 44px 20px; text-align: center; } .nothing h2 { font-size: 19px; margin-bottom: 6px; }
-footer { color: var(--soft); font-size: 13px; padding-top: 4px; padding-bottom: 32px; }
+footer { color: var(--soft); font-size: 13px; padding-top: 14px; padding-bottom: 32px; }
 footer p { margin: 0 0 4px; }
 @media (max-width: 760px) {
   .tiles { grid-template-columns: 1fr 1fr; }
