@@ -69,7 +69,7 @@ def _what(stream: StreamRecord, clock: Clock) -> list[Span]:
     ptime = f"{stream.ptime_ms:g} ms" if stream.ptime_ms is not None else ""
     return [
         (who, "bold"),
-        (f"{stream.codec or stream.media or '?'} {ptime}", "bold blue"),
+        (f"{stream.codec or stream.media or '?'} {ptime}", "bold bright_blue"),
         (f"{stream.src_ip}:{stream.src_port} → {stream.dst_ip}:{stream.dst_port}", ""),
         (f"ssrc {stream.ssrc:08x}", "dim"),
         (f"from {first} for {duration(seconds)}{' s' if seconds < 10 else ''}", ""),

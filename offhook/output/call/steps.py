@@ -160,7 +160,7 @@ def _media_step(stream: StreamRecord, source: Endpoint | None, target: Endpoint 
     if source is None:
         said.append(f"{stream.src_ip}:{stream.src_port} → {stream.dst_ip}:{stream.dst_port}")
     notes = [" · ".join(filter(None, said))]
-    return Step(stream.first_time, source, target, label, "blue", notes, media=True)
+    return Step(stream.first_time, source, target, label, "bright_blue", notes, media=True)
 
 
 def media_hosts(record: CallRecord, lanes: Sequence[Endpoint]) -> list[Endpoint]:

@@ -58,7 +58,7 @@ def test_silence_digits_and_hold_are_told(story: CallStory) -> None:
 def test_quality_over_time_shows_where_nothing_was_heard(story: CallStory) -> None:
     """Both voices go to 60 s; the callee's is gone after 30."""
     bars = [line.split()[1] for line in lines(story) if line.startswith("    MOS     ")]
-    assert bars == ["██████", "███···"]
+    assert bars == ["▇▇▇▇▇▇", "▇▇▇···"]
 
 
 def test_one_way_audio_says_for_how_long(tmp_path: Path) -> None:

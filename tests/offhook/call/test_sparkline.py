@@ -9,7 +9,7 @@ FIGURES = st.lists(st.none() | st.floats(0, 100), max_size=200)
 
 
 def test_bars_of_a_scale() -> None:
-    assert sparkline([0, 1, 2, None, 7, 8, 99, -1], 0, 8) == "▁▂▃·███▁"
+    assert sparkline([0, 1, 2, None, 6, 7, 99, -1], 0, 7) == "▁▂▃·▇▇▇▁"
 
 
 @given(FIGURES)
