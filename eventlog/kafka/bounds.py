@@ -48,3 +48,6 @@ REGISTRY_S: Final = 10.0
 
 REGISTRY_BYTES: Final = 4 << 20
 """Longest answer of a schema registry."""
+
+REGISTRY_IDS: Final = 1024
+"""Ids of schemas that are not ours which we remember, so as not to ask again."""

@@ -12,13 +12,20 @@ import urllib.request
 from typing import Any, Final
 from urllib.parse import quote
 
-from eventlog.kafka.bounds import REGISTRY_BYTES, REGISTRY_S
+from eventlog.kafka.bounds import REGISTRY_BYTES, REGISTRY_IDS, REGISTRY_S
 from eventlog.kafka.errors import KafkaSettingError, UnavailableError
 from eventlog.kafka.settings import KafkaSettings
 from schemas import files
 from schemas.framing import FramingError
 
 _CONTENT: Final = "application/vnd.schemaregistry.v1+json"
+
+
+_NOT_FOUND: Final = 404
+
+
+class _NotFoundError(UnavailableError):
+    """The registry does not have it."""
 
 
 class Registry:
@@ -34,6 +41,7 @@ class Registry:
             )
         self._headers = _headers(settings)
         self._theirs = {topic: self._register(settings.topic(topic), topic) for topic in files.ids()}
+        self._foreign: set[int] = set()
         self._ours = {theirs: files.ids()[topic] for topic, theirs in self._theirs.items()}
 
     def written(self, topic: str) -> int:
@@ -42,10 +50,11 @@ class Registry:
 
     def known(self, theirs: int) -> int:
         """Our id of the registry's; FramingError where that schema is none of ours."""
-        found = self._ours.get(theirs)
-        if found is None:
-            found = self._ours[theirs] = self._look_up(theirs)
-        return found
+        if theirs in self._foreign:
+            raise FramingError(f"schema {theirs} of the registry is none that offhook ever wrote")
+        if theirs not in self._ours:
+            self._ours[theirs] = self._look_up(theirs)
+        return self._ours[theirs]
 
     def _register(self, name: str, topic: str) -> int:
         answer = self._ask(
@@ -58,11 +67,16 @@ class Registry:
         return number
 
     def _look_up(self, theirs: int) -> int:
-        schema = self._ask(f"/schemas/ids/{theirs}").get("schema")
+        try:
+            schema = self._ask(f"/schemas/ids/{theirs}").get("schema")
+        except _NotFoundError:
+            raise FramingError(f"the registry has no schema {theirs}") from None
         fingerprint = _fingerprint(schema) if isinstance(schema, str) else None
         for release in files.released().values():
             if release.fingerprint == fingerprint:
                 return release.schema_id
+        if len(self._foreign) < REGISTRY_IDS:
+            self._foreign.add(theirs)
         raise FramingError(f"schema {theirs} of the registry is none that offhook ever wrote")
 
     def _ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -72,8 +86,9 @@ class Registry:
             with urllib.request.urlopen(request, timeout=REGISTRY_S) as response:
                 answer = json.loads(response.read(REGISTRY_BYTES))
         except urllib.error.HTTPError as error:
+            kind = _NotFoundError if error.code == _NOT_FOUND else UnavailableError
             reason = _said(error) or error.reason
-            raise UnavailableError(f"schema registry {self._url}: {path}: {error.code} {reason}") from None
+            raise kind(f"schema registry {self._url}: {path}: {error.code} {reason}") from None
         except (OSError, ValueError) as error:
             why = error.reason if isinstance(error, urllib.error.URLError) else error
             raise UnavailableError(f"schema registry {self._url}: {why}") from None
