@@ -11,6 +11,7 @@ from capture.pcap_writer import write_capture
 from offhook import settings
 from offhook.bounds import WARNING_LINES
 from offhook.cut import Cut, cut
+from offhook.cut_anonymised import anonymised_frames, key_from
 from offhook.errors import DONE, FAILED, UsageError
 from offhook.text import clean
 
@@ -26,21 +27,22 @@ END_COMMENT: Final = (
 def run_analyze(options: argparse.Namespace) -> int:
     """Write the call that `--call` names; the exit code. Raises CommandError, OSError, CaptureError."""
     _check(options)
+    key = key_from(options.anonymise_key) if options.anonymise else None
     found = cut(options.files, options.call, settings.load(options))
+    frames = found.frames if key is None else anonymised_frames(found, key)
     with Path(options.output).open("wb") as out:
-        write_cut(found, out)
+        write_cut(found, frames, out)
     for line in found.warnings[:WARNING_LINES]:
         print(f"offhook: {clean(line)}", file=sys.stderr)
-    print(f"offhook: {clean(options.output)}: {clean(described(found))}", file=sys.stderr)
+    print(f"offhook: {clean(options.output)}: {clean(described(found, frames))}", file=sys.stderr)
     return FAILED if options.strict and found.warnings else DONE
 
 
-def write_cut(found: Cut, out: BinaryIO) -> None:
-    """The frames of a call as pcap; as pcapng with a last frame of no content where a timer ended the call.
+def write_cut(found: Cut, frames: Sequence[Frame], out: BinaryIO) -> None:
+    """Frames of a call as pcap; as pcapng with a last frame of no content where a timer ended the call.
 
     Without that frame the call would be one that the capture's end broke off.
     """
-    frames: Sequence[Frame] = found.frames
     comments = {}
     if frames and any(record.end_reason.startswith("timeout") for record in found.records):
         comments[len(frames)] = END_COMMENT
@@ -48,13 +50,12 @@ def write_cut(found: Cut, out: BinaryIO) -> None:
     write_capture(out, frames, comments)
 
 
-def described(found: Cut) -> str:
+def described(found: Cut, frames: Sequence[Frame]) -> str:
     """What is in it."""
-    text = (
-        f"{len(found.frames):,} packets, {len(found.messages):,} SIP messages, {len(found.streams):,} streams"
-    )
+    counts = (len(frames), "packet"), (len(found.messages), "SIP message"), (len(found.streams), "stream")
+    text = ", ".join(f"{count:,} {name}{'' if count == 1 else 's'}" for count, name in counts)
     if found.sharing:
-        text += f"; with the SIP of {', '.join(found.sharing)}, which shares its media"
+        text += "; and the SIP of who shares its media"
     return text
 
 

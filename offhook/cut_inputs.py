@@ -18,23 +18,29 @@ def rereadable(paths: Sequence[str]) -> Iterator[list[str]]:
     Raises CaptureError where that fails.
     """
     with contextlib.ExitStack() as stack:
-        yield [_kept(path, stack) if path == STDIN or _is_stream(path) else path for path in paths]
+        yield [stack.enter_context(_kept(path)) if _is_stream(path) else path for path in paths]
 
 
 def _is_stream(path: str) -> bool:
+    if path == STDIN:
+        return True
     try:
         return Path(path).exists() and not Path(path).is_file()
     except (OSError, ValueError):
         return False  # opening it will tell
 
 
-def _kept(path: str, stack: contextlib.ExitStack) -> str:
-    name = "standard input" if path == STDIN else path
-    try:
-        file = stack.enter_context(tempfile.NamedTemporaryFile(prefix="offhook-"))
-        source = sys.stdin.buffer if path == STDIN else stack.enter_context(Path(path).open("rb"))
-        shutil.copyfileobj(source, file)
-        file.flush()
-    except OSError as error:
-        raise CaptureError(f"{name}: cannot be kept while it is read: {error.strerror}") from error
-    return file.name
+@contextlib.contextmanager
+def _kept(path: str) -> Iterator[str]:
+    with tempfile.NamedTemporaryFile(prefix="offhook-") as file:
+        try:
+            if path == STDIN:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+            else:
+                with Path(path).open("rb") as source:
+                    shutil.copyfileobj(source, file)
+            file.flush()
+        except OSError as error:
+            name = "standard input" if path == STDIN else path
+            raise CaptureError(f"{name}: cannot be kept while it is read: {error.strerror}") from error
+        yield file.name

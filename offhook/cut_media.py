@@ -30,14 +30,15 @@ class Span:
             stream.dst_port,
         )
         self._ssrc = stream.ssrc.to_bytes(4, "big")
-        self._udptl = stream.ssrc == 0 and stream.media == "image"
+        self.stream = stream
+        self.udptl = stream.ssrc == 0 and stream.media == "image"
         self.first_us, self.last_us = stream.first_time, stream.last_time + AFTER_US
 
     def has(self, each: Heard) -> bool:
         """Is this one of its packets?"""
         if way_of(each) != self.way or not self.first_us <= time_us(each) <= self.last_us:
             return False
-        return self._udptl or (is_rtp(each.payload) and each.payload[8:12] == self._ssrc)
+        return self.udptl or (is_rtp(each.payload) and each.payload[8:12] == self._ssrc)
 
 
 class OwnMedia:
@@ -65,11 +66,15 @@ class OwnMedia:
 
     def has(self, each: Heard) -> bool:
         """Is it the call's: of a stream, a report about one, or other traffic between the same ports?"""
-        if any(span.has(each) for span in self._spans.get(way_of(each), ())):
+        if self.span_of(each) is not None:
             return True
         if is_rtcp(each.payload):
             return _within(each, self._hosts.get((each.src_ip, each.dst_ip))) and self._reports(each.payload)
         return not is_rtp(each.payload) and _within(each, self._ways.get(way_of(each)))
+
+    def span_of(self, each: Heard) -> Span | None:
+        """The stream that a packet is of, None where it is of none."""
+        return next((span for span in self._spans.get(way_of(each), ()) if span.has(each)), None)
 
     def _reports(self, payload: bytes) -> bool:
         """Does an RTCP datagram name one of the streams?"""

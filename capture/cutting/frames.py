@@ -35,6 +35,7 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
     dscp: int
     ttl: int
     vlan: int
+    ip_id: int
     payload: bytes
     length: int
     sip: bool

@@ -90,6 +90,7 @@ class _Gathering:
                 datagram.dscp,
                 datagram.ttl,
                 datagram.vlan,
+                datagram.ip_id,
                 datagram.payload if message is None else message,
                 datagram.length,
                 message is not None,

@@ -131,9 +131,10 @@ def _datagram(block: Block, row: list[int]) -> Datagram:
     frame, _, ip, payload, captured, wire, ipv6, ports, meta = row
     data = block.buffer.data[ip : payload + captured].tobytes()
     src, dst = (data[8:24], data[24:40]) if ipv6 else (data[12:16], data[16:20])
+    ip_id = 0 if ipv6 else data[4] << 8 | data[5]
     return Datagram(
         int(block.time_ns[frame]), src, ports >> 16, dst, ports & 0xFFFF, "udp",
-        meta & 0xFF, meta >> 8 & 0xFF, (meta >> 16) - 1, 0, data[payload - ip :], wire, captured < wire,
+        meta & 0xFF, meta >> 8 & 0xFF, (meta >> 16) - 1, ip_id, data[payload - ip :], wire, captured < wire,
     )  # fmt: skip
 
 

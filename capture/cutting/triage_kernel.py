@@ -267,12 +267,13 @@ def triage(
                 ):  # fmt: skip
                     kind = SIP
                 elif have >= 8 and (
-                    ((dport == 4789 or dport == 8472) and first & 0xF8 == 8 and b[U(pay + 7)] == 0)
-                    or (dport == 6081 and first >> 6 == 0
-                        and (word & 0xFFFF == 0x6558 or word & 0xFFFF == IPV4 or word & 0xFFFF == IPV6))
+                    (first & 8 != 0 and (dport == 4789 or (dport == 8472 and b[U(pay + 7)] == 0)))
+                    or (dport == 4790 and first & 0xF0 == 0 and first & 12 != 0)
+                    or (dport == 6081 and first >> 6 == 0 and b[U(pay + 7)] == 0)
                     or ((dport == 2152 or sport == 2152) and first >> 4 == 3 and b[U(pay + 1)] == 255)
                     or ((dport == 3544 or sport == 3544)
                         and (first >> 4 == 6 or (first == 0 and b[U(pay + 1)] < 2)))
+                    or ((dport == 1701 or sport == 1701) and (word >> 16) & 0x800F == 2)
                     or (dport == 37008 and first == 1)
                     or dport == 6635
                     or dport == 4754
@@ -281,8 +282,10 @@ def triage(
                 elif (ports[U(sport)] | ports[U(dport)]) & PORT_SIP:
                     kind = SIP
             elif have >= 12 and (
-                (dport == 4789 and first & 0x7F == 8 and b[U(pay + 7)] == 0)
-                or (dport == 4754 and b[U(pay + 1)] == 0 and (b[U(pay + 2)] == 8 or b[U(pay + 2)] == 0x86))
+                (first & 8 != 0 and (dport == 4789 or (dport == 8472 and b[U(pay + 7)] == 0)))
+                or (dport == 4754 and b[U(pay + 1)] == 0
+                    and (b[U(pay + 2)] == 8 or b[U(pay + 2)] == 0x65 or b[U(pay + 2)] >> 4 == 8))
+                or dport == 6635
             ):  # fmt: skip
                 kind = SLOW
 

@@ -64,6 +64,14 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         action="store_true",
         help="say why there is no call, or no RTP; with --call, of that call",
     )
+    parser.add_argument(
+        "--anonymise",
+        action="store_true",
+        help="with --call and -o: mask numbers, names, hosts and addresses, and silence what was said",
+    )
+    parser.add_argument(
+        "--anonymise-key", metavar="FILE", help="a key, so that the same is masked alike in every file"
+    )
     add_view(parser)
     add_settings(parser)
 
@@ -82,6 +90,8 @@ def run(options: argparse.Namespace) -> int:
         audio.run_analyze(options)
         if options.output is None:
             return DONE
+    if options.anonymise and (options.call is None or options.output is None):
+        raise UsageError("--anonymise masks one call as it is written: give --call ID and -o FILE too")
     if options.call is not None and options.output is not None:
         from offhook import cut_file
 

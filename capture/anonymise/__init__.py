@@ -1,0 +1,1 @@
+"""A call without the people in it: who called whom from where is masked, and what was said is silence."""
