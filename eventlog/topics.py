@@ -8,7 +8,6 @@ from struct import unpack_from
 from typing import Final, NamedTuple
 
 from eventlog.bounds import REMEMBERED_KEY_BYTES, REMEMBERED_KEYS
-from schemas.bounds import VALUE_BYTES
 
 PARTITIONS: Final = 4
 """Partitions of a new topic. Fixed for a topic's life: another number is a new generation of it."""
@@ -202,46 +201,6 @@ TOPICS: Final[tuple[Topic, ...]] = (
 
 BY_NAME: Final[dict[str, Topic]] = {topic.name: topic for topic in TOPICS}
 
-# -- creation -----------------------------------------------------------------------------------------
-
-_HOUR_MS: Final = 3_600_000
-_SEGMENTS_KEPT: Final = 6  # Kafka forgets whole segments: so many make up a topic's retention
-_SEGMENT_MS_MAX: Final = 24 * _HOUR_MS
-_MESSAGE_BYTES: Final = VALUE_BYTES + (1 << 16)  # the longest framed value, with key, head and batch
-
-_STATE_CONFIG: Final = {
-    "cleanup.policy": "compact",
-    # A restart reads the topic from its beginning: compact early and in small segments.
-    "min.cleanable.dirty.ratio": "0.1",
-    "segment.ms": "60000",
-    "segment.bytes": str(16 << 20),
-    "delete.retention.ms": "600000",
-}
-
-
-def kafka_config(topic: Topic, replication: int) -> dict[str, str]:
-    """Kafka's settings of the topic with so many replicas, as `offhook topics create` makes it.
-
-    Times are the broker's (LogAppendTime): a sensor with a wrong clock could else have its records
-    forgotten at once. With three replicas and more, two must have a record before it counts as written.
-    """
-    config = {
-        "message.timestamp.type": "LogAppendTime",
-        "min.insync.replicas": str(min(2, max(1, replication - 1))),
-    }
-    if topic.compacted:
-        return {**_STATE_CONFIG, **config}
-    config |= {"cleanup.policy": "delete", "max.message.bytes": str(_MESSAGE_BYTES)}
-    if topic.retention_hours is None:
-        return {**config, "retention.ms": "-1"}
-    kept_ms = topic.retention_hours * _HOUR_MS
-    return {
-        **config,
-        "retention.ms": str(kept_ms),
-        "segment.ms": str(min(_SEGMENT_MS_MAX, kept_ms // _SEGMENTS_KEPT)),
-    }
-
-
 # -- partitioning -------------------------------------------------------------------------------------
 
 _MULTIPLIER: Final = 0x5BD1E995
@@ -344,6 +303,35 @@ _HEADINGS: Final = (
 )
 
 
+_READING: Final = """\
+## Reading them
+
+Any Kafka client reads the topics. Read `read_committed`: what stages write is in transactions, and other
+readers see what was aborted. Records of a call come again with a higher `version` where they improve; keep
+the highest of each `cdr_id`. A schema only grows, by fields with a default, and then has a new id: read with
+the schema of the id in the head, or with the newest as here while there is one.
+
+With `SCHEMA_REGISTRY_URL` set (Confluent's REST protocol) every schema is registered as `TOPIC-value`, and
+the ids in the heads are the registry's. Decide before the first record: both kinds in one topic cannot be
+told apart.
+
+```python
+import asyncio, io, json, sys
+import fastavro
+from aiokafka import AIOKafkaConsumer
+
+async def main(bootstrap, topic, schema_file):
+    schema = fastavro.parse_schema(json.load(open(schema_file)))
+    options = {"isolation_level": "read_committed", "auto_offset_reset": "earliest"}
+    async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, **options) as consumer:
+        async for record in consumer:
+            print(fastavro.schemaless_reader(io.BytesIO(record.value[5:]), schema), flush=True)
+
+asyncio.run(main(*sys.argv[1:]))  # 127.0.0.1:9092 cdr schemas/avro/cdr.avsc
+```
+"""
+
+
 def markdown() -> str:
     """docs/topics.md."""
     rows = [_HEADINGS, ("---",) * len(_HEADINGS), *describe()]
@@ -357,7 +345,8 @@ def markdown() -> str:
         "schema's id in four bytes, big-endian (`schemas/avro/ids.json`), and the Avro body of\n"
         "`schemas/avro/<schema>.avsc`; schemas/columns.py tells how columns are packed.\n"
         "Clock: who says up to which packet time it has spoken, and who waits for it.\n\n"
-        f"{table}\n"
+        f"{table}\n\n"
+        f"{_READING}"
     )
 
 

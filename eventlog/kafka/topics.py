@@ -12,10 +12,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from eventlog.kafka.configs import kafka_config
 from eventlog.kafka.connection import READY_S, REQUEST_TIMEOUT_MS, arguments, readable
 from eventlog.kafka.errors import KafkaLogError
 from eventlog.kafka.settings import KafkaSettings
-from eventlog.topics import TOPICS, Topic, kafka_config
+from eventlog.topics import TOPICS, Topic
 
 _POLL_S: Final = 0.05
 
