@@ -97,7 +97,7 @@ def _calls_cut(evidence: Evidence) -> Iterator[Finding]:
     """Calls that the capture shows a part of."""
     for code, flag, title in (
         ("calls-begun-before", START_NOT_SEEN, "began before the capture did"),
-        ("calls-not-ended", END_NOT_SEEN, "were still going on when the capture ended"),
+        ("calls-not-ended", END_NOT_SEEN, "had not ended when the capture did"),
     ):
         found = [call for call in evidence.calls if flag in call.flags]
         if found:

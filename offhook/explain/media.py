@@ -17,6 +17,7 @@ _TITLES: Final = {
     silence.UNREACHABLE: "hosts say that nobody listens on the announced ports",
     silence.OTHER_ADDRESS: "RTP goes to the announced ports, but of other addresses: NAT, or a media relay",
     silence.OTHER_PORT: "RTP goes to the announced addresses, but to other ports",
+    silence.NOTHING_ARRIVES: "an endpoint sends RTP, and nothing comes to it",
     silence.NO_MEDIA_PACKETS: "packets reach the announced endpoints, but no RTP is among them",
     silence.PRIVATE: "private addresses were announced while SIP came from public ones: NAT",
     silence.NOTHING: "not one packet goes to or from the announced endpoints",
@@ -29,6 +30,8 @@ _ADVICE: Final = {
     "else look for the relay's SIP, which this capture lacks",
     silence.OTHER_PORT: "a session border controller may have announced these ports on another leg: capture "
     "its SIP too",
+    silence.NOTHING_ARRIVES: "a firewall or NAT stops the other side's media, the other side sends none, or "
+    "it takes a path that the capture does not see: capture nearer to the silent side",
     silence.NO_MEDIA_PACKETS: "STUN or DTLS alone: ICE or the key exchange did not succeed; look at both "
     "ends' "
     "candidates and certificates",

@@ -190,7 +190,7 @@ def _no_calls(evidence: Evidence) -> Iterator[Finding]:
         yield finding(
             "rtp-without-sip",
             HIGH,
-            f"{count(len(streams), 'RTP stream')}, and not one SIP message",
+            f"{count(len(streams), 'RTP stream')}, and not one SIP message that can be read",
             (
                 f"{way((each.src_ip, each.src_port), (each.dst_ip, each.dst_port))}, SSRC {each.ssrc:08x}, "
                 f"{count(each.packets, 'packet')} from {when(each.first_time)}"
@@ -253,7 +253,7 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
     if any(broken.values()):
         yield finding(
             "sip-unreadable",
-            MEDIUM,
+            MEDIUM if evidence.sip_messages else HIGH,
             "SIP that cannot be read",
             [f"{n:,} {_UNREADABLE[name]}" for name, n in broken.items() if n],
             "look at them in Wireshark; a cut-off capture (`tcpdump -s 0` cures it) is the usual cause",

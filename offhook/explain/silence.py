@@ -14,10 +14,19 @@ from schemas.cdr import CallRecord, StreamRecord
 UNREACHABLE: Final = "port-unreachable"
 OTHER_ADDRESS: Final = "media-from-other-address"
 OTHER_PORT: Final = "media-on-other-port"
+NOTHING_ARRIVES: Final = "nothing-arrives"
 NO_MEDIA_PACKETS: Final = "no-media-packets"
 PRIVATE: Final = "private-address"
 NOTHING: Final = "endpoints-silent"
-PROBABLE: Final = (UNREACHABLE, OTHER_ADDRESS, OTHER_PORT, NO_MEDIA_PACKETS, PRIVATE, NOTHING)
+PROBABLE: Final = (
+    UNREACHABLE,
+    OTHER_ADDRESS,
+    OTHER_PORT,
+    NOTHING_ARRIVES,
+    NO_MEDIA_PACKETS,
+    PRIVATE,
+    NOTHING,
+)
 """Kinds of reasons, the most telling first."""
 
 _AFTER_US: Final = 2_000_000
@@ -99,6 +108,11 @@ class Media:
             if other != at and other not in self.announced_at:
                 return Reason(OTHER_PORT, f"{said}, but another port of it has RTP: {_shown(flow)}")
         own = list(during(call, self.by_end.get(at, [])))
+        sent = [flow for flow in own if flow.src == at and flow.like_rtp]
+        if sent and len(sent) == len(own):
+            return Reason(
+                NOTHING_ARRIVES, f"{said}; it sends itself, and nothing comes to it: {_shown(sent[0])}"
+            )
         if own:
             return Reason(NO_MEDIA_PACKETS, f"{said}; there is {_kinds(own)}, and no RTP: {_shown(own[0])}")
         if is_private(at[0]) and not is_private(announced.sip_ip):

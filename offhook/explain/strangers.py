@@ -12,6 +12,8 @@ from offhook.explain.headers import CUT, IPV4, IPV6, NO_LINK, TCP, UDP
 from offhook.explain.words import count, is_host, listed, network, when
 
 _UNDERSTOOD: Final = flows.SIP | flows.RTCP
+_TUNNELS: Final = frozenset((4, 41, 47))
+_TUNNEL_PORTS: Final = frozenset((2152, 3544, 4789, 6081, 37008))
 _PORTS: Final = {
     20: "FTP", 21: "FTP", 22: "SSH", 23: "Telnet", 25: "SMTP", 53: "DNS", 67: "DHCP", 68: "DHCP", 80: "HTTP",
     88: "Kerberos", 110: "POP3", 123: "NTP", 137: "NetBIOS", 138: "NetBIOS", 139: "NetBIOS", 143: "IMAP",
@@ -44,7 +46,7 @@ def stranger_findings(evidence: Evidence, *, missing: bool) -> Iterator[Finding]
     nothing = not evidence.sip_messages and not evidence.calls and not evidence.unmatched
     if not nothing and not missing:
         return
-    strange = [flow for flow in survey.flows if not _understood(flow, evidence)]
+    strange = [flow for flow in survey.flows if not _understood(flow, evidence, nothing=nothing)]
     packets = sum(flow.packets for flow in strange)
     no_ip = survey.packets - sum(survey.protocols.values())
     if not nothing and 10 * (packets + no_ip) < survey.packets:
@@ -64,8 +66,17 @@ def stranger_findings(evidence: Evidence, *, missing: bool) -> Iterator[Finding]
     )  # fmt: skip
 
 
-def _understood(flow: Flow, evidence: Evidence) -> bool:
-    return bool(flow.kinds & _UNDERSTOOD) or (flow.src, flow.dst) in evidence.stream_ends
+def _understood(flow: Flow, evidence: Evidence, *, nothing: bool) -> bool:
+    """Whether a flow was read. Later fragments have no ports, and tunnels were looked into: neither is blamed
+    where there is VoIP in the capture."""
+    if flow.kinds & _UNDERSTOOD or (flow.src, flow.dst) in evidence.stream_ends:
+        return True
+    if flow.protocol in (TCP, UDP) and not flow.src[1] and not flow.dst[1]:
+        return True
+    tunnel = flow.protocol in _TUNNELS or (
+        flow.protocol == UDP and _TUNNEL_PORTS & {flow.src[1], flow.dst[1]}
+    )
+    return bool(tunnel) and not nothing
 
 
 def _title(evidence: Evidence, strange: list[Flow], packets: int) -> str:

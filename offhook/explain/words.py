@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
+from typing import Final
 
 from offhook.explain.flows import End
 from offhook.text import clean
@@ -36,9 +37,9 @@ def listed(texts: Iterable[str], most: int = 5) -> str:
 
 
 def is_private(address: str) -> bool:
-    """An address that nobody on another network can send to (RFC 1918, 4193, 6598)."""
+    """An address that nobody on another network can send to (RFC 1918, 6598, 3927, 4193, 4291)."""
     found = ip_address(address)
-    return found.is_private or (found.version == 4 and found in _SHARED)
+    return any(found in network for network in _PRIVATE if network.version == found.version)
 
 
 def is_host(address: str) -> bool:
@@ -53,4 +54,10 @@ def network(address: str) -> str:
     return str(ip_network((address, 24 if found.version == 4 else 64), strict=False))
 
 
-_SHARED = ip_network("100.64.0.0/10")
+_PRIVATE: Final = [
+    ip_network(text)
+    for text in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8"),
+        *("fc00::/7", "fe80::/10", "::1/128"),
+    )
+]
