@@ -1,8 +1,6 @@
 """What capture publishes stays in order and is never given up while the broker is away."""
 
 import os
-import threading
-from pathlib import Path
 
 import pytest
 
@@ -12,42 +10,9 @@ from eventlog.kafka.log import KafkaLog
 from eventlog.kafka.loop import LoopThread
 from eventlog.kafka.publisher import Publisher
 from eventlog.kafka.settings import KafkaSettings
-from offhook.dev.kafka import Broker
 from tests.eventlog.kafka.cluster import created, run, seen, settings
 from tests.eventlog.test_log import decision
 from tests.kafka_broker import Kafka
-
-
-def test_nothing_acknowledged_is_lost_nor_doubled_when_the_broker_is_killed(tmp_path: Path) -> None:
-    broker = Broker(tmp_path).start()
-    chosen = run(
-        created(KafkaSettings(bootstrap_servers=(broker.bootstrap,), partitions=2), "channel.decisions")
-    )
-    count, killed = 3000, threading.Event()
-
-    def kill_and_restart() -> None:
-        broker.kill()
-        killed.set()
-        broker.start()
-
-    try:
-        with KafkaLog(chosen) as log:
-            killer = threading.Thread(target=kill_and_restart)
-            for number in range(count):
-                log.append("channel.decisions", number % 2, b"", decision(number))
-                if number == count // 3:
-                    log.flush(30)
-                    killer.start()
-                if number == count // 2:
-                    killed.wait()  # the second half finds no broker
-            log.flush(60)
-            killer.join()
-            assert log.publisher.acknowledged == count
-            for part in range(2):
-                taken = [entry.value.taken for entry in log.read("channel.decisions", part, 0)]
-                assert taken == list(range(part, count, 2))
-    finally:
-        broker.kill()
 
 
 def test_a_caller_waits_while_too_much_is_unacknowledged(kafka: Kafka, prefix: str) -> None:
@@ -97,3 +62,17 @@ def test_a_record_that_the_broker_refuses_ends_the_publishing_loudly(kafka: Kafk
 def test_brokers_that_do_not_answer_are_one_line() -> None:
     with pytest.raises(UnavailableError, match=r"Kafka at 127\.0\.0\.1:1: cannot publish: .*127\.0\.0\.1"):
         KafkaLog(KafkaSettings(bootstrap_servers=("127.0.0.1:1",)))
+
+
+def test_a_publisher_of_a_file_counts_its_batches_and_goes_on_exactly(kafka: Kafka, prefix: str) -> None:
+    chosen = run(created(settings(kafka, prefix), "channel.decisions"))
+    place = ("channel.decisions", 0)
+    for stop_at in (3, 7):  # two processes; the first dies after its third batch
+        with KafkaLog(chosen) as log:
+            done = log.applied_offsets("capture of monday.pcap").get(place, -1)
+            for batch in range(done + 1, stop_at):
+                with log.transaction("capture of monday.pcap") as step:
+                    step.append(*place, b"", decision(batch))
+                    step.applied(*place, batch)
+    with KafkaLog(chosen) as log:
+        assert [entry.value.taken for entry in log.read(*place, 0)] == list(range(7))
