@@ -153,11 +153,11 @@ def _lane(lanes: list[Endpoint], preferred: Endpoint | None, *, last: bool) -> E
 def _media_step(stream: StreamRecord, source: Endpoint | None, target: Endpoint | None) -> Step:
     kind = "UDPTL" if stream.media == "image" else "SRTP" if stream.encrypted else "RTP"
     label = " ".join(filter(None, (kind, stream.codec or "")))
-    said = [{"a": "caller", "b": "callee"}.get(stream.side or "", "")]
-    said += ["early" if stream.early else "", f"{stream.packets:,} packets"]
+    said = ["early" if stream.early else "", f"{stream.packets:,} packets"]
     if stream.mos is not None:
         said.append(f"MOS {'~' if stream.mos_approximate else ''}{stream.mos:.2f}")
     if source is None:
+        said.insert(0, {"a": "caller", "b": "callee"}.get(stream.side or "", ""))
         said.append(f"{stream.src_ip}:{stream.src_port} → {stream.dst_ip}:{stream.dst_port}")
     notes = [" · ".join(filter(None, said))]
     return Step(stream.first_time, source, target, label, "bright_blue", notes, media=True)

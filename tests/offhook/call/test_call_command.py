@@ -14,7 +14,7 @@ import pytest
 from offhook.main import main
 from offhook.text import width
 from tests.offhook.call.told import A, B, eventful
-from tests.paths import CAPTURES, ROOT
+from tests.paths import CAPTURES, OWN_CAPTURES, ROOT
 from tests.system import wire
 from tests.system.story import Dialog, sdp
 
@@ -193,3 +193,9 @@ def test_a_store_shows_the_same_call_without_its_texts(run: Run, capture: Path, 
     assert run("call", cdr_id, "--db", store, "--messages")[1] == out
     code, out, err = run("call", "elsewhere", "--db", store)
     assert (code, out, err.count("\n")) == (1, "", 1)
+
+
+def test_the_guide_shows_what_the_command_writes(run: Run) -> None:
+    capture = str(OWN_CAPTURES / "magicjack-short-call.pcap")
+    _, out, _ = run("analyze", capture, "--call", "C5570127C1A6A1ABF7ED9DB9AD608CE00xc0a8000a")
+    assert f"```\n{out}```\n" in (ROOT / "docs" / "guide.md").read_text()

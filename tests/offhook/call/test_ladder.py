@@ -131,9 +131,7 @@ def test_streams_are_arrows_where_they_begin() -> None:
     answer = next(number for number, line in enumerate(page) if "200 OK" in line)
     assert len(arrows) == 2
     assert answer < min(arrows)
-    assert any(
-        "◄═" in page[number] and "callee · 236 packets · MOS 4.41" in page[number] for number in arrows
-    )
+    assert any("◄═" in page[number] and "236 packets · MOS 4.41" in page[number] for number in arrows)
 
 
 ALL = sorted(path for path in CAPTURES.glob("*.pcap*") if path.stat().st_size < 3_000_000)
