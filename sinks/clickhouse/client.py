@@ -66,6 +66,8 @@ class Store:
     def said(self, error: Exception) -> str:
         """What the database said, in one line without a secret."""
         text = " ".join(str(error).split())
+        if refused := re.search(r"\[Errno -?\d+\] ([^\"'\])]+)|\[SSL: \w+\] ([^\"'\](]+)", text):
+            return f"no answer: {(refused[1] or refused[2]).strip()}"
         if isinstance(self.target, Server) and self.target.password:
             text = text.replace(self.target.password, "***")
         text = re.sub(
