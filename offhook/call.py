@@ -5,8 +5,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from offhook import call_sources, settings
-from offhook.analyze import say_when_compiling
+from offhook import settings
 from offhook.bounds import WARNING_LINES
 from offhook.errors import DONE, FAILED, UsageError
 from offhook.output.call.story import CallStory
@@ -21,12 +20,15 @@ from schemas.cdr import CallRecord
 
 def run_analyze(options: argparse.Namespace) -> int:
     """Show the call of captures that `--call` names; the exit code. Raises as `analyze` does."""
+    from offhook.analyze import say_when_compiling
+    from offhook.call_sources import in_captures
+
     if options.rows != "calls" or options.filter or options.db is not None:
         raise UsageError("--call shows one call: --rows, --filter and --db do not go with it")
     chosen = settings.load(options)
     clock = Clock(options.timezone or chosen.offhook.timezone)
     say_when_compiling()
-    stories, warnings = call_sources.in_captures(options.files, chosen, options.call)
+    stories, warnings = in_captures(options.files, chosen, options.call)
     opens = ["offhook", "analyze", *map(shlex.quote, options.files), "--call="]
     _show(stories, options, clock, opens)
     for warning in warnings[:WARNING_LINES]:
@@ -36,6 +38,7 @@ def run_analyze(options: argparse.Namespace) -> int:
 
 def run_call(options: argparse.Namespace) -> int:
     """Show a call of a store; the exit code. Raises CommandError, or an error of the store."""
+    from offhook.call_stored import in_store
     from offhook.queries.store import said_in_one_line
     from sinks.clickhouse.client import open_store
     from sinks.clickhouse.migrate import check
@@ -43,7 +46,7 @@ def run_call(options: argparse.Namespace) -> int:
     clock = Clock(options.timezone or settings.load(options).offhook.timezone)
     with open_store(options.db) as store, said_in_one_line():
         check(store)
-        stories = call_sources.in_store(store, options.call)
+        stories = in_store(store, options.call)
         opens = ["offhook", "call", "--db", shlex.quote(str(store.target)), ""]
     _show(stories, options, clock, opens)
     return DONE

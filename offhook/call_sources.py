@@ -1,11 +1,7 @@
-"""Where a shown call comes from: captures, a capture in a pipe, or a store."""
+"""One call out of captures, or out of a capture in a pipe, as it is shown."""
 
 from collections.abc import Sequence
-from typing import Final
 
-import msgspec
-
-from offhook.bounds import CALL_RECORDS
 from offhook.collect import Row
 from offhook.cut import cut
 from offhook.errors import CommandError
@@ -17,8 +13,6 @@ from offhook.text import clean
 from protocols import sip
 from schemas.cdr import CallRecord
 from schemas.sip_messages import SipBatch, SipPacket
-from sinks.clickhouse.client import Store
-from sinks.clickhouse.reader import read_call, read_calls
 
 
 def in_captures(paths: Sequence[str], settings: Settings, call: str) -> tuple[list[CallStory], list[str]]:
@@ -96,44 +90,3 @@ class _Search:
             CallStory(record, _windows_of(record, self._windows), packets)
             for record in sorted(self._records.values(), key=_start)
         ]
-
-
-_WINDOW: Final = WindowRow.__struct_fields__
-_TIMES_AS_NUMBERS: Final = {"DateTime64*": "int", "UUID": "string"}
-
-
-def in_store(store: Store, call: str) -> list[CallStory]:
-    """The same out of a store, which keeps no texts. Raises CommandError where there is none."""
-    record = read_call(store, call)
-    records = (
-        [record]
-        if record is not None
-        else list(
-            read_calls(
-                store,
-                "WHERE call_id = {call:String} ORDER BY start, cdr_id LIMIT {most:UInt32}",
-                {"call": call, "most": CALL_RECORDS},
-            )
-        )
-    )
-    if not records:
-        raise CommandError(f"no call with the cdr_id or Call-ID {call!a} in {store.target}")
-    return [CallStory(record, _windows_in(store, record)) for record in records]
-
-
-def _windows_in(store: Store, record: CallRecord) -> list[WindowRow]:
-    """The quality over time of the record's streams."""
-    if not record.streams:
-        return []
-    with store.errors():
-        result = store.client.query(
-            f"SELECT {', '.join(f'`{name}`' for name in _WINDOW)} FROM rtp_windows FINAL"
-            " WHERE account = {account:String} AND stream_id IN {streams:Array(String)}"
-            " ORDER BY stream_id, window, part",
-            parameters={
-                "account": record.account,
-                "streams": [stream.stream_id for stream in record.streams],
-            },
-            query_formats=_TIMES_AS_NUMBERS,
-        )
-    return [msgspec.convert(dict(zip(_WINDOW, row, strict=True)), WindowRow) for row in result.result_rows]
