@@ -28,6 +28,7 @@ CUT: Final = -2
 UDP: Final = 17
 TCP: Final = 6
 ICMP: Final = 1
+_WORD: Final = 4
 _ROUNDS: Final = 4  # tags, or extension headers, that are looked through
 
 
@@ -60,7 +61,10 @@ def read(block: Block) -> Headers:
     """The headers of all frames."""
     offset = block.offset
     limit = offset + block.captured
-    word, byte = _readers(block.buffer)
+    buffer = block.buffer
+    if len(buffer) < _WORD:  # frames of a few bytes, and nothing else
+        buffer = np.pad(buffer, (0, _WORD))
+    word, byte = _readers(buffer)
     ethertype, ip = _link(block.link_type, offset, limit, word, byte)
     protocol = np.full(len(offset), -1, np.int64)
     transport = ip.copy()
@@ -111,7 +115,7 @@ Reader = Callable[[Ints], Ints]
 
 
 def _readers(buffer: NDArray[np.uint8]) -> tuple[Reader, Reader]:
-    last = max(len(buffer) - 4, 0)
+    last = len(buffer) - _WORD
 
     def byte(at: Ints) -> Ints:
         return buffer[np.minimum(at, len(buffer) - 1)].astype(np.int64)

@@ -1,6 +1,7 @@
 """Each thing that can be missing is named, with evidence; healthy captures get one line."""
 
 import json
+import re
 import struct
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.explain.finding import HIGH, LOW, MEDIUM
+from offhook.explain.silence import PROBABLE
 from tests.capture import packets
 from tests.capture.writers import pcap
 from tests.offhook.explain.made import (
@@ -25,7 +27,7 @@ from tests.offhook.explain.made import (
     with_ports,
     with_source,
 )
-from tests.paths import CAPTURES
+from tests.paths import CAPTURES, ROOT
 from tests.system.wire import Frame, Tcp, in_fragments, write
 
 
@@ -354,3 +356,20 @@ def test_what_does_not_go_together_is_said() -> None:
     refused = command(generated(), "--explain", "--filter", "mos<3")
     assert refused.returncode == 2
     assert "--explain" in refused.stderr
+
+
+def test_the_guide_names_every_finding() -> None:
+    sources = "\n".join(path.read_text() for path in (ROOT / "offhook" / "explain").glob("*.py"))
+    codes = (
+        set(re.findall(r'"([a-z]+(?:-[a-z]+)+)",\s+(?:HIGH|MEDIUM|LOW)', sources))
+        | set(PROBABLE)
+        | {"no-voip"}
+    )
+    guide = (ROOT / "docs" / "guide.md").read_text()
+    table = guide[guide.index("### Why is there no call") : guide.index("## Settings")]
+    named = {
+        name
+        for row in re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+        for name in re.findall(r"`(.*?)`", row)
+    }
+    assert codes == named
