@@ -128,3 +128,8 @@ EXPIRES_S = 604_800
 
 RESULT_CODES = 64
 """Different status codes counted of one of them."""
+
+# --- Channels ---
+
+CHANNEL_EVENTS_MAX = 1_000_000
+"""Channels taken and given back that wait for an account's clock; beyond, the clock is moved."""

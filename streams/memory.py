@@ -10,6 +10,7 @@ from eventlog.log import Entry
 from eventlog.memory import MemoryLog
 from eventlog.topics import partition
 from streams.calls import Calls
+from streams.channels.channels import Channels
 from streams.media.media import Media
 from streams.media.settings import MediaSettings
 from streams.settings import CallSettings, RecordSettings
@@ -83,6 +84,11 @@ class MemoryRunner:
             Worker("media", n, lambda n=n: Media(n, calls_partitions, calls_partitions, media), Media.inputs)  # type: ignore[misc]
             for n in range(media_partitions)
         ]
+        if records is not None and records.channels_max:
+            limit = records.channels_max
+            self.workers.append(
+                Worker("channels", 0, lambda: Channels(calls_partitions, limit), Channels.inputs)
+            )
         for worker in self.workers:
             for topic in worker.inputs:
                 self.log.subscribe(worker.owner, topic, worker.number)

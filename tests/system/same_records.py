@@ -13,8 +13,12 @@ from capture.publisher import Publisher
 from capture.sensor import Sensor
 from capture.settings import CaptureSettings
 from schemas.cdr import CallRecord
+from schemas.cdr_rejected import RejectedCall
 from schemas.registrations import Registration
 from streams.memory import MemoryRunner, Worker
+from streams.settings import RecordSettings
+
+Versioned = CallRecord | RejectedCall | Registration
 
 
 @dataclass(frozen=True)
@@ -30,15 +34,18 @@ class Way:
     encode: bool = False
     restarts: bool = False  # workers lose their stage at random and get it back from the log
     again: bool = False  # batches are delivered a second time
+    channels_max: int = 0
 
 
 @dataclass
 class Outcome:
-    """Records by cdr_id and registrations by id, without version, and streams nobody announced, as JSON."""
+    """Records and rejected calls by cdr_id, registrations by id, without version, and streams nobody
+    announced, as JSON."""
 
     calls: dict[str, bytes] = field(default_factory=dict)
     registrations: dict[str, bytes] = field(default_factory=dict)
     streams: dict[str, bytes] = field(default_factory=dict)
+    rejected: dict[str, bytes] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
 
 
@@ -50,11 +57,12 @@ def take(capture: Path, way: Way) -> Outcome:
         media_partitions=way.media_partitions,
         encode=way.encode,
         saves=way.restarts or way.again,
-        reads=("cdr", "rtp.unmatched", "registrations"),
+        records=RecordSettings(channels_max=way.channels_max),
+        reads=("cdr", "cdr.rejected", "rtp.unmatched", "registrations"),
     )
     sensor, publisher = Sensor("acc", "site", "s", settings=CaptureSettings()), Publisher(runner.log)
     outcome = Outcome()
-    newest: dict[bytes, CallRecord | Registration] = {}
+    newest: dict[bytes, Versioned] = {}
     for number, block in enumerate(_blocks(capture, way.frames_a_block)):
         publisher.publish(sensor.feed(block))
         if way.flush_every and number % way.flush_every == way.flush_every - 1:
@@ -66,11 +74,14 @@ def take(capture: Path, way: Way) -> Outcome:
     _work(runner, way, rng)
     _collect(runner, newest, outcome)
     for record in newest.values():
-        assert record.complete
         plain = msgspec.json.encode(msgspec.structs.replace(record, version=0))
         if isinstance(record, Registration):
+            assert record.complete
             outcome.registrations[record.registration_id] = plain
+        elif isinstance(record, RejectedCall):
+            outcome.rejected[record.cdr_id] = plain
         else:
+            assert record.complete
             outcome.calls[record.cdr_id] = plain
     outcome.counters = sensor.counters
     return outcome
@@ -100,8 +111,8 @@ def _work(runner: MemoryRunner, way: Way, rng: random.Random) -> None:
         runner.run()
 
 
-def _collect(runner: MemoryRunner, newest: dict[bytes, CallRecord | Registration], outcome: Outcome) -> None:
-    for entry in [*runner.facts("cdr"), *runner.facts("registrations")]:
+def _collect(runner: MemoryRunner, newest: dict[bytes, Versioned], outcome: Outcome) -> None:
+    for entry in [*runner.facts("cdr"), *runner.facts("cdr.rejected"), *runner.facts("registrations")]:
         held = newest.get(entry.key)
         if held is None or entry.value.version > held.version:
             newest[entry.key] = entry.value

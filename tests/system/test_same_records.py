@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from schemas.cdr import CallRecord
 from tests.paths import CAPTURES, TOOLS
 from tests.system.same_records import Outcome, Way, take
 
@@ -48,13 +49,14 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @cache
-def plain(capture: Path) -> Outcome:
+def plain(capture: Path, channels_max: int = 0) -> Outcome:
     """What the ordinary way gives."""
-    return take(capture, Way())
+    return take(capture, Way(channels_max=channels_max))
 
 
 def assert_same(capture: Path, way: Way) -> None:
-    expected, found = plain(capture), take(capture, way)
+    expected, found = plain(capture, way.channels_max), take(capture, way)
+    assert found.rejected == expected.rejected, way
     assert expected.calls or expected.streams or expected.registrations
     assert found.registrations == expected.registrations, way
     assert found.calls.keys() == expected.calls.keys()
@@ -76,6 +78,7 @@ ways = st.builds(
     encode=st.booleans(),
     restarts=st.booleans(),
     again=st.booleans(),
+    channels_max=st.sampled_from([0, 0, 3]),
 )
 property_of_ways = settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -111,3 +114,32 @@ def test_generated_captures(generated: list[Path], which: int, way: Way) -> None
 def test_each_way_by_itself(generated: list[Path], way: Way) -> None:
     for capture in generated:
         assert_same(capture, way)
+
+
+@pytest.mark.parametrize("limit", [1, 4])
+def test_the_calls_over_the_limit_are_those_that_asked_while_all_channels_were_taken(
+    generated: list[Path], limit: int
+) -> None:
+    for capture in generated:
+        calls = [msgspec.json.decode(call, type=CallRecord) for call in plain(capture).calls.values()]
+        expected = over_the_limit(calls, limit)
+        found = plain(capture, limit)
+        assert found.rejected.keys() == expected
+        assert expected and found.calls.keys() == plain(capture).calls.keys() - expected
+
+
+def over_the_limit(calls: list[CallRecord], limit: int) -> set[str]:
+    """From the records without a limit: a call holds its channel from the first 18x or 2xx to its end."""
+    moments = []
+    for call in calls:
+        begun = [time for time in (call.ringing_time, call.answer_time) if time is not None]
+        if begun:
+            moments += [(min(begun), True, call.cdr_id), (call.end_time, False, call.cdr_id)]
+    holding: set[str] = set()
+    refused: set[str] = set()
+    for _, takes, cdr_id in sorted(moments):
+        if not takes:
+            holding.discard(cdr_id)
+        else:
+            (holding if len(holding) < limit else refused).add(cdr_id)
+    return refused

@@ -1,0 +1,1 @@
+"""The channels stage: one ledger an account, of calls in progress against its limit."""
