@@ -38,6 +38,7 @@ class Reports:
                     continue
                 flow.reports = [*flow.reports[-RTCP_QUEUE_MAX + 1 :], report]
                 self.noted.add(flow.slot)
+                self.table.changed[flow.slot] = True
 
     def _flow(self, sensor: str, ssrc: int, packet: RtcpPacket) -> Flow | None:
         """The flow of this SSRC that goes to where the packet comes from."""

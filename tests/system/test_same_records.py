@@ -143,3 +143,8 @@ def over_the_limit(calls: list[CallRecord], limit: int) -> set[str]:
         else:
             (holding if len(holding) < limit else refused).add(cdr_id)
     return refused
+
+
+def test_a_report_that_comes_without_packets_of_its_stream_survives_a_restart() -> None:
+    way = Way(frames_a_block=30, flush_every=2, restarts=True)
+    assert_same(CAPTURES / "Magum23_mtaa-sip__video_call.pcapng", way)
