@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import math
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
@@ -20,6 +20,9 @@ from eventlog.kafka.connection import FETCH_WAIT_MS, OUTSIDE, REQUEST_TIMEOUT_MS
 from eventlog.kafka.errors import KafkaLogError
 from eventlog.kafka.settings import KafkaSettings
 
+COMPRESSION: Final = "snappy"
+"""aiokafka's lz4 is LZ4-HC at level 9: 36 to 115 MB/s; snappy does 700 and more, for a tenth more bytes."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -32,7 +35,7 @@ def transactional_producer(settings: KafkaSettings, transactional_id: str) -> AI
         linger_ms=0,
         max_batch_size=STATE_BATCH_BYTES,
         max_request_size=RECORD_BYTES,
-        compression_type="lz4",
+        compression_type=COMPRESSION,
         transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
         request_timeout_ms=TRANSACTION_TIMEOUT_MS,
     )
@@ -51,7 +54,7 @@ def idempotent_producer(settings: KafkaSettings, client_id: str, linger_ms: int)
         linger_ms=linger_ms,
         max_batch_size=PUBLISHED_BATCH_BYTES,
         max_request_size=RECORD_BYTES,
-        compression_type="lz4",
+        compression_type=COMPRESSION,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
     producer._message_accumulator._batch_ttl = math.inf
