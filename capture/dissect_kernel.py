@@ -533,12 +533,13 @@ def walk(
                 counters[COUNT_DTLS] += 1
                 continue
             elif inner == 0 and have >= 8 and (
-                ((dport == 4789 or dport == 8472) and first & 0xF8 == 8 and b[U(pay + 7)] == 0)
-                or (dport == 6081 and first >> 6 == 0
-                    and (word & 0xFFFF == 0x6558 or word & 0xFFFF == IPV4 or word & 0xFFFF == IPV6))
+                (first & 8 != 0 and (dport == 4789 or (dport == 8472 and b[U(pay + 7)] == 0)))
+                or (dport == 4790 and first & 0xF0 == 0 and first & 12 != 0)
+                or (dport == 6081 and first >> 6 == 0 and b[U(pay + 7)] == 0)
                 or ((dport == 2152 or sport == 2152) and first >> 4 == 3 and b[U(pay + 1)] == 255)
                 or ((dport == 3544 or sport == 3544)
                     and (first >> 4 == 6 or (first == 0 and b[U(pay + 1)] < 2)))
+                or ((dport == 1701 or sport == 1701) and (word >> 16) & 0x800F == 2)
                 or (dport == 37008 and first == 1)
                 or dport == 6635
                 or dport == 4754
@@ -611,18 +612,20 @@ def walk(
             if first & 16 and have >= header + 4:
                 header += 4 + ((I(b[U(pay + header + 2)]) << 8 | I(b[U(pay + header + 3)])) << 2)
             length = size - header
+            if inner == 0 and (  # tunnels that may begin as RTP does: VXLAN with group policy, GRE, MPLS
+                (first & 8 != 0 and (dport == 4789 or (dport == 8472 and b[U(pay + 7)] == 0)))
+                or (dport == 4754 and marker_type == 0
+                    and (b[U(pay + 2)] == 8 or b[U(pay + 2)] == 0x65 or b[U(pay + 2)] >> 4 == 8))
+                or dport == 6635
+            ):  # fmt: skip
+                counters[COUNT_SLOW] += 1
+                stop = STOP_SLOW
+                continue
             if (72 <= payload_type <= 76) or length < 0 or sport == 53 or dport == 53:
                 if hinted == 0:
                     counters[COUNT_OTHER_UDP] += 1
                     continue
                 udptl = 1
-            if inner == 0 and (
-                (dport == 4789 and first & 0x7F == 8 and b[U(pay + 7)] == 0)
-                or (dport == 4754 and marker_type == 0 and (b[U(pay + 2)] == 8 or b[U(pay + 2)] == 0x86))
-            ):
-                counters[COUNT_SLOW] += 1
-                stop = STOP_SLOW
-                continue
             if first & 32 and have == size and 0 < b[U(pay + size - 1)] <= length:
                 length -= I(b[U(pay + size - 1)])
             sequence = I(b[U(pay + 2)]) << 8 | I(b[U(pay + 3)])

@@ -7,7 +7,7 @@ from capture.slow.network import ip, ipv4, ipv6
 
 ETHERNET_HEADER = 14
 LENGTH_MAX = 1500  # IEEE 802.3: up to here the field is a length, from 1536 on a type
-ARP, MACSEC = 0x0806, 0x88E5
+ARP, MACSEC, CISCO_METADATA = 0x0806, 0x88E5, 0x8909
 
 
 def ethernet(cursor: Cursor) -> Layer | End:
@@ -70,10 +70,10 @@ def _below_mpls(cursor: Cursor) -> Layer | End:
         cursor.take(1)
     nibble = cursor.data[cursor.at] >> 4
     if nibble in (4, 6):  # or a MAC address that begins so: believe the IP header where it is sound
-        return ip if looks_like_ip(cursor) or not _looks_like_ethernet(cursor, 0) else ethernet
+        return ip if looks_like_ip(cursor) or not looks_like_ethernet(cursor, 0) else ethernet
     if nibble == 1:  # associated channel (RFC 4385 5): OAM, no user traffic
         return _no_ip(cursor)
-    if nibble == 0 and (_looks_like_ethernet(cursor, 4) or not _looks_like_ethernet(cursor, 0)):
+    if nibble == 0 and (looks_like_ethernet(cursor, 4) or not looks_like_ethernet(cursor, 0)):
         cursor.take(4)  # control word
     return ethernet
 
@@ -89,7 +89,7 @@ def looks_like_ip(cursor: Cursor) -> bool:
     return left >= 40 and data[at] >> 4 == 6 and (data[at + 4] << 8 | data[at + 5]) + 40 <= left
 
 
-def _looks_like_ethernet(cursor: Cursor, skip: int) -> bool:
+def looks_like_ethernet(cursor: Cursor, skip: int) -> bool:
     """Is there a type that we know, or a length that fits, where an Ethernet header would have it?"""
     at = cursor.at + skip + 12
     if at + 2 > cursor.end:
@@ -156,6 +156,18 @@ def _tagged(size: int) -> Layer:
     return tag
 
 
+def cisco_metadata(cursor: Cursor) -> None:
+    """Security group tag of Cisco TrustSec: version, length in words, options."""
+    start = cursor.take(2)
+    cursor.take(cursor.data[start + 1] * 4)
+
+
+def _security_group(cursor: Cursor) -> Layer | End:
+    """Cisco metadata between Ethernet and the EtherType of what follows."""
+    cisco_metadata(cursor)
+    return by_ethertype(cursor, cursor.u16())
+
+
 def service_function(cursor: Cursor) -> Layer | End:
     """NSH, RFC 8300 2.2: length in words, next protocol."""
     start = cursor.take(4)
@@ -189,6 +201,7 @@ BY_ETHERTYPE: dict[int, Layer] = {
     0x6558: ethernet,
     0x8926: _tagged(6),  # Cisco VN-Tag
     0x893F: _tagged(8),  # IEEE 802.1BR E-Tag
+    CISCO_METADATA: _security_group,
 }
 
 BY_PPP: dict[int, Layer] = {

@@ -8,10 +8,13 @@ from capture.slow.cursor import Cursor, DissectError, End, Layer
 from capture.slow.ethertypes import (
     BY_ETHERTYPE,
     BY_NEXT_PROTOCOL,
+    CISCO_METADATA,
     ETHERNET_HEADER,
     LENGTH_MAX,
     by_ethertype,
+    cisco_metadata,
     ethernet,
+    looks_like_ethernet,
     looks_like_ip,
     mpls,
     ppp_framed,
@@ -25,6 +28,7 @@ VXLAN, VXLAN_LINUX, VXLAN_GPE, GENEVE, GTP_U, TEREDO, TZSP, MPLS_UDP, GRE_UDP, L
 _ERSPAN_1_2, _ERSPAN_3, _WCCP, _PPP = 0x88BE, 0x22EB, 0x883E, 0x880B
 _GRE_CHECKSUM, _GRE_ROUTING, _GRE_KEY, _GRE_SEQUENCE, _GRE_ACK = 0x8000, 0x4000, 0x2000, 0x1000, 0x0080
 _GTP_TPDU = 255
+_VXLAN_RESERVED = 0x77  # but for I, and G of the group policy extension
 _STUN_COOKIE = b"\x21\x12\xa4\x42"
 
 
@@ -52,6 +56,10 @@ def gre(cursor: Cursor) -> Layer | End:
         return _wccp
     if protocol == _PPP:
         return ppp_framed
+    if protocol == CISCO_METADATA:  # here the type of what follows comes first, not last
+        following = cursor.u16()
+        cisco_metadata(cursor)
+        return by_ethertype(cursor, following)
     if protocol <= LENGTH_MAX:  # 0: a keep-alive; the rest: OSI and the like
         raise DissectError(counters.NOT_IP)
     return by_ethertype(cursor, protocol)
@@ -146,14 +154,17 @@ def _plausible(cursor: Cursor, step: Layer) -> bool:
 
 
 def _vxlan(cursor: Cursor) -> Layer | None:
-    """RFC 7348 5: I set, network identifier; with P set (VXLAN-GPE) the fourth byte says what follows."""
+    """RFC 7348 5: I set, network identifier; all else is reserved and ignored.
+
+    Some send VXLAN-GPE to this port too: with P set the fourth byte says what follows, where it is known.
+    """
     start = cursor.take(8)
     flags = cursor.data[start]
     if not flags & 0x08:
         return None
-    if flags & 0x04 and cursor.data[start + 3]:
-        return BY_NEXT_PROTOCOL.get(cursor.data[start + 3])
-    return ethernet
+    if flags & 0x04 and (step := BY_NEXT_PROTOCOL.get(cursor.data[start + 3])) is not None:
+        return step
+    return ethernet if flags & _VXLAN_RESERVED == 0 or looks_like_ethernet(cursor, 0) else None
 
 
 def _vxlan_gpe(cursor: Cursor) -> Layer | None:
