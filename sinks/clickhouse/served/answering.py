@@ -3,7 +3,7 @@
 import json
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from sinks.clickhouse.served.bounds import VERDICTS
 from sinks.clickhouse.served.compression import packer
@@ -26,9 +26,6 @@ class Head(NamedTuple):
 Piece = Head | bytes
 Put = Callable[[Piece], None]
 """Takes a piece of an answer; raises where nobody wants it any more."""
-
-_STREAMED: Final = json.dumps({"read_rows": "0", "read_bytes": "0", "written_rows": "0", "result_rows": "0"})
-"""The summary of an answer that is under way when its head is sent."""
 
 
 class Answers:
@@ -80,13 +77,13 @@ class Answers:
         stream = connection.send_query(sql, name, params=question.parameters)
         try:
             chunk = connection.streaming_fetch_result(stream)
-            put(Head(name, _STREAMED))
-            while True:
+            put(Head(name, _begun(chunk.rows_read())))
+            while chunk.rows_read():
                 if data := packed.pack(joiner.join(bytes(chunk.bytes()))):
                     put(data)
-                if not chunk.rows_read():
-                    break
                 chunk = connection.streaming_fetch_result(stream)
+            if data := packed.pack(joiner.join(bytes(chunk.bytes()))):  # of no rows: a head, or nothing
+                put(data)
         finally:
             connection.streaming_cancel_query(stream)
         if data := packed.end():
@@ -118,6 +115,11 @@ def _decoded(text: bytes) -> str:
         return text.decode()
     except UnicodeDecodeError:
         raise RequestError(BAD_ARGUMENTS, "the statement is no UTF-8") from None
+
+
+def _begun(rows: int) -> str:
+    """The summary of an answer that is under way when its head is sent: clients ask it for "any rows?"."""
+    return json.dumps({"read_rows": "0", "read_bytes": "0", "written_rows": "0", "result_rows": str(rows)})
 
 
 def _summary(result: Any) -> str:

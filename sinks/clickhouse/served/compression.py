@@ -96,14 +96,15 @@ def unpack(data: bytes, encoding: str, *, blocks: bool) -> bytes:
 def _decoded(data: bytes, encoding: str) -> bytes:
     try:
         if encoding == "zstd":
-            plain = zstandard.ZstdDecompressor().stream_reader(data).read(DATA_BYTES + 1)
-        elif encoding == "lz4":
-            plain = lz4.frame.LZ4FrameDecompressor().decompress(data, DATA_BYTES + 1)
-        else:
-            plain = zlib.decompressobj(47).decompress(data, DATA_BYTES + 1)
+            reader: Any = zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True)
+            return _bounded(bytes(reader.read(DATA_BYTES + 1)))
+        reader = lz4.frame.LZ4FrameDecompressor() if encoding == "lz4" else zlib.decompressobj(47)
+        plain = _bounded(bytes(reader.decompress(data, DATA_BYTES + 1)))
     except (zlib.error, zstandard.ZstdError, RuntimeError, EOFError):
         raise RequestError(CANNOT_DECOMPRESS, f"the body is no {encoding}") from None
-    return _bounded(bytes(plain))
+    if not reader.eof:
+        raise RequestError(CANNOT_DECOMPRESS, f"the body is no {encoding}, or not all of it")
+    return plain
 
 
 def _bounded(data: bytes) -> bytes:

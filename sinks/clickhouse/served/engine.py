@@ -66,6 +66,10 @@ class GuardedStore(Store):
 
     _first: Any = None
 
+    def __enter__(self) -> GuardedStore:
+        """The store itself."""
+        return self
+
     def plain(self) -> Any:
         """One more connection of the engine's own binding, in the store's database.
 

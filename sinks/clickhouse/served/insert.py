@@ -8,13 +8,12 @@ import msgspec
 from sinks.clickhouse.served.bounds import STATEMENT_BYTES
 
 _NAME: Final = rb'(?:[A-Za-z_]\w*|`(?:[^`\\]|\\.)*`|"(?:[^"\\]|\\.)*")'
-_SETTING: Final = rb"\w+\s*+=\s*+(?:[\w.]+|'(?:[^'\\]|\\.)*')"
 _HEAD: Final = re.compile(
     rb"""\s*+ (?P<into> INSERT \s++ INTO \s++ (?:TABLE \s++)? %(name)s (?:\s*+\.\s*+%(name)s)? \s*+
         (?: \( (?: [^()'"`] | `(?:[^`\\]|\\.)*` | "(?:[^"\\]|\\.)*" )* \) )? \s*+
-        (?: SETTINGS \s++ %(setting)s (?: \s*+,\s*+ %(setting)s )* )? )
+        )
         \s*+ (?: FORMAT \s++ (?P<format> \w+ ) [ \t\f]*+ ;? [ \t\f]*+ \r? \n? | (?P<values> VALUES ) )
-    """.replace(b"%(name)s", _NAME).replace(b"%(setting)s", _SETTING),
+    """.replace(b"%(name)s", _NAME),
     re.I | re.X | re.S,
 )
 

@@ -91,6 +91,7 @@ class Server:
             handler_cancellation=True,
             access_log=None,
             handle_signals=False,
+            auto_decompress=False,
             max_line_size=HEADER_BYTES,
             max_field_size=HEADER_BYTES,
         )

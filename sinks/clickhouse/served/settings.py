@@ -66,7 +66,7 @@ def settings_of(asked: Iterable[tuple[str, str]], *, writable: bool, streamed: b
             values[name] = str(_cut(name, value))
         elif allowed(name, writable=writable):
             values[name] = value
-        elif not _UNHEARD.fullmatch(name):
+        elif not (_UNHEARD.fullmatch(name) or _INPUT.fullmatch(name)):
             raise RequestError(READONLY, f"setting {name} cannot be given here")
     return tuple(sorted(values.items()))
 
