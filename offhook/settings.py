@@ -18,6 +18,7 @@ import msgspec
 
 from capture.settings import CaptureSettings
 from eventlog.kafka.settings import KafkaSettings
+from eventlog.sqlite.settings import SqliteSettings
 from offhook import voipmonitor_conf
 from offhook.bounds import SETTINGS_FILE_BYTES
 from offhook.errors import CommandError, UsageError
@@ -41,6 +42,7 @@ SECTIONS: Final[dict[str, type[Any]]] = {
     "records": RecordSettings,
     "store": StoreSettings,
     "kafka": KafkaSettings,
+    "sqlite": SqliteSettings,
 }
 """The rooms' settings by their section in offhook.toml; "" are the keys above the first section."""
 
@@ -93,6 +95,7 @@ class Settings(msgspec.Struct, frozen=True):
     records: RecordSettings = msgspec.field(default_factory=RecordSettings)
     store: StoreSettings = msgspec.field(default_factory=StoreSettings)
     kafka: KafkaSettings = msgspec.field(default_factory=KafkaSettings)
+    sqlite: SqliteSettings = msgspec.field(default_factory=SqliteSettings)
     origins: dict[str, str] = {}
     notes: list[str] = []
 
