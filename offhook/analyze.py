@@ -13,6 +13,7 @@ from offhook import filters, settings
 from offhook.bounds import WARNING_LINES
 from offhook.errors import DONE, FAILED, UsageError
 from offhook.output.writer import Row, Writer
+from offhook.pingers import merged
 from offhook.pipeline import Analysis
 from offhook.progress import progress_of
 from offhook.report import Shown
@@ -85,7 +86,10 @@ def run(options: argparse.Namespace) -> int:
     with _store(options.db, chosen, live=live) as keeper, _open_output(options.output) as out:
         writer = _writer(options, out, selection.kind, clock, live=live)
         with progress_of(analysis, sys.stderr):
-            for row in selection.of(keeper.rows(analysis) if keeper else analysis):
+            rows = keeper.rows(analysis) if keeper else iter(analysis)
+            if selection.kind is Registration and not live:
+                rows = merged(rows)
+            for row in selection.of(rows):
                 writer.write(row)
                 shown.rows += 1
                 if isinstance(row, CallRecord):

@@ -79,3 +79,6 @@ EXPLAIN_PAIRS: Final = 10_000
 
 EXPLAIN_ANNOUNCEMENTS: Final = 32
 """Announced endpoints of one call that --explain remembers."""
+
+PINGERS: Final = 100_000
+"""Pingers whose rows are put together where they are shown."""

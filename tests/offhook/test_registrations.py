@@ -15,12 +15,14 @@ from offhook.output.json_lines import encode_line
 from offhook.output.paint import Paint
 from offhook.output.registrations import REGISTRATIONS
 from offhook.output.table import Table
+from offhook.pingers import merged
 from offhook.pipeline import Analysis
 from offhook.report import Shown, Summary
 from offhook.settings import Settings
 from offhook.times import Clock
 from schemas.registrations import Registration
 from tests.paths import CAPTURES
+from tests.streams.registrations.phone import Phone, run
 
 CAPTURE = CAPTURES / "irontec_sngrep__tests_aaa.pcap"
 UTC = Clock("UTC")
@@ -102,3 +104,21 @@ def test_the_command() -> None:
     line += ["--filter", "state=registered", "--format", "json"]
     done = subprocess.run(line, capture_output=True, text=True, check=True)
     assert [json.loads(text)["user"] for text in done.stdout.splitlines()] == ["35104723"]
+
+
+def test_a_pinger_with_a_call_id_a_request_is_one_row() -> None:
+    pings = []
+    for number in range(20):
+        ping = Phone(method="OPTIONS", call_id=f"ping{number}").asks(30.0 * number, 1)
+        if number != 7:
+            ping.hears(30.0 * number + 0.02, 1, 200)
+        pings += ping.said
+    rows = list({row.registration_id: row for row in run(pings)}.values())
+    assert len(rows) == 20
+    (row,) = [row for row in merged([*rows, *ROWS]) if row not in ROWS]
+    assert isinstance(row, Registration)
+    assert (row.requests, row.successes, row.unanswered, row.codes) == (20, 19, 1, {"200": 19})
+    assert (row.first_time, row.last_time) == (rows[0].first_time, rows[-1].last_time)
+    assert (row.response_time_avg_ms, row.state, row.flags) == (20.0, "answered", [])
+    assert row.last_failure_time == rows[7].first_time
+    assert row.registration_id == rows[0].registration_id
