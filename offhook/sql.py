@@ -89,15 +89,18 @@ def _show(client: Any, statement: str) -> None:
 def _copy(client: Any, statement: str, wanted: str) -> None:
     """Write the answer in ClickHouse's format."""
     out = _TerminalSafe(sys.stdout.buffer) if sys.stdout.isatty() else sys.stdout.buffer
-    rows_format = wanted
+    rows_format, head = wanted, b""
     if sql.has_format(statement):
         rows_format = ""
     elif wanted.lower() in _STREAMED and sql.is_select(statement):
-        out.write(client.raw_query(f"SELECT * FROM (\n{statement}\n) LIMIT 0", fmt=wanted))
+        head = client.raw_query(f"SELECT * FROM (\n{statement}\n) LIMIT 0", fmt=wanted)
         rows_format = _STREAMED[wanted.lower()]
     with _stream(client, statement, rows_format) as answer:
-        while chunk := answer.read(_COPY_BYTES):
+        chunk = answer.read(_COPY_BYTES)
+        out.write(head)  # now that the statement is known to begin well
+        while chunk:
             out.write(chunk)
+            chunk = answer.read(_COPY_BYTES)
     out.flush()
 
 

@@ -1,0 +1,132 @@
+"""Every recipe of docs/sql.md runs on a store of real calls, and says what the records say."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import pytest
+
+from offhook.queries.store import for_statements
+from schemas.cdr import CallRecord
+from schemas.registrations import Registration
+from tests.paths import ROOT
+
+TEXT = (ROOT / "docs" / "sql.md").read_text()
+RECIPES = dict(re.findall(r"^### ([^\n]+)\n.*?^```sql\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
+MAY_BE_EMPTY = {"Where the capture itself lost packets", "Why the far side ended it"}
+
+
+@pytest.fixture(scope="module")
+def answers(real_store: Path) -> dict[str, list[dict[str, Any]]]:
+    """The rows of every recipe, as `offhook sql` asks for them."""
+    with for_statements(str(real_store), write=False) as client:
+        return {
+            title: list(client.query(statement, tz_mode="aware").named_results())
+            for title, statement in RECIPES.items()
+        }
+
+
+@pytest.fixture(scope="module")
+def calls(real_rows: list[Any]) -> list[CallRecord]:
+    return [row for row in real_rows if type(row) is CallRecord]
+
+
+def test_every_block_is_a_recipe_with_a_heading() -> None:
+    assert len(RECIPES) == TEXT.count("```sql") >= 25
+
+
+@pytest.mark.parametrize("title", RECIPES)
+def test_a_recipe_gives_rows(answers: dict[str, list[dict[str, Any]]], title: str) -> None:
+    assert answers[title] or title in MAY_BE_EMPTY
+
+
+def test_trunks(answers: dict[str, list[dict[str, Any]]], calls: list[CallRecord]) -> None:
+    wanted = {}
+    for pair in {(call.src_ip, call.dst_ip) for call in calls}:
+        of_pair = [call for call in calls if (call.src_ip, call.dst_ip) == pair]
+        lengths = [call.connect_duration for call in of_pair if call.outcome == "answered"]
+        acd = round(mean(length or 0.0 for length in lengths), 1) if lengths else None
+        wanted[pair] = len(of_pair), round(100 * len(lengths) / len(of_pair), 1), acd
+    found = {
+        (row["src_ip"], row["dst_ip"]): (row["calls"], row["asr"], row["acd_seconds"])
+        for row in answers["ASR and ACD per trunk"]
+    }
+    assert found.keys() == wanted.keys()
+    for pair, (count, asr, acd) in wanted.items():
+        assert found[pair][:2] == (count, pytest.approx(asr, abs=0.11))
+        assert (
+            (found[pair][2] is None or found[pair][2] != found[pair][2])
+            if acd is None
+            else (found[pair][2] == pytest.approx(acd, abs=0.11))
+        )
+
+
+def test_response_codes(answers: dict[str, list[dict[str, Any]]], calls: list[CallRecord]) -> None:
+    found = {row["response_code"]: row["calls"] for row in answers["Response codes"]}
+    assert found == Counter(call.response_code for call in calls)
+
+
+def test_worst_calls(answers: dict[str, list[dict[str, Any]]], calls: list[CallRecord]) -> None:
+    lowest = sorted(call.mos for call in calls if call.mos is not None)[:20]
+    assert [row["mos"] for row in answers["Worst calls"]] == [pytest.approx(mos, abs=0.006) for mos in lowest]
+
+
+def test_codecs(answers: dict[str, list[dict[str, Any]]], calls: list[CallRecord]) -> None:
+    heard = Counter(stream.codec for call in calls for stream in call.streams if stream.codec)
+    assert {row["codec"]: row["streams"] for row in answers["Codecs"]} == heard
+
+
+def test_who_hung_up(answers: dict[str, list[dict[str, Any]]], calls: list[CallRecord]) -> None:
+    wanted = Counter(call.hung_up_by or "nobody seen" for call in calls if call.outcome == "answered")
+    assert {row["who"]: row["calls"] for row in answers["Who hung up first"]} == wanted
+
+
+def test_concurrent_calls(answers: dict[str, list[dict[str, Any]]], calls: list[CallRecord]) -> None:
+    changes = sorted(
+        [(call.start, 1) for call in calls if call.end_time > call.start]
+        + [(call.end_time, -1) for call in calls if call.end_time > call.start]
+    )
+    most: dict[int, int] = {}
+    sums = Counter[int]()
+    for time, change in changes:
+        sums[time] += change
+    now = 0
+    for time in sorted(sums):
+        now += sums[time]
+        minute = time // 60_000_000
+        most[minute] = max(most.get(minute, -1), now)
+    found = {
+        int(row["minute"].timestamp()) // 60: row["concurrent_calls"]
+        for row in answers["Concurrent calls over time"]
+    }
+    assert found == most
+
+
+def test_loss_by_subnet(answers: dict[str, list[dict[str, Any]]], calls: list[CallRecord]) -> None:
+    lost, expected = Counter[str](), Counter[str]()
+    for stream in (stream for call in calls for stream in call.streams if ":" not in stream.src_ip):
+        subnet = stream.src_ip.rpartition(".")[0] + ".0/24"
+        lost[subnet] += stream.lost
+        expected[subnet] += stream.expected
+    found = {row["subnet"]: row["loss_percent"] for row in answers["Loss, jitter and MOS by subnet"]}
+    assert found.keys() == expected.keys()
+    for subnet, share in found.items():
+        assert share == pytest.approx(100 * lost[subnet] / expected[subnet], abs=0.001)
+
+
+def test_failing_registrations(answers: dict[str, list[dict[str, Any]]], real_rows: list[Any]) -> None:
+    failing = [
+        row
+        for row in real_rows
+        if type(row) is Registration and row.method == "REGISTER" and (row.failures or row.unanswered)
+    ]
+    assert len(answers["Registrations that fail"]) == min(len(failing), 50)
+
+
+def test_one_call(answers: dict[str, list[dict[str, Any]]], calls: list[CallRecord]) -> None:
+    newest = max(calls, key=lambda call: call.start)
+    found = [row["message"] for row in answers["Its SIP, message by message"]]
+    events = sorted(newest.sip_events, key=lambda event: event.time)
+    assert found == [event.method if event.status is None else str(event.status) for event in events]
