@@ -28,7 +28,7 @@ class Segment(NamedTuple):
 class Dissector:
     """The kernel and its state. `clock_us` is the running maximum of packet time."""
 
-    def __init__(self, sip_ports: Iterable[int], flows_max: int) -> None:
+    def __init__(self, sip_ports: Iterable[int], flows_max: int, keep_digits: bool = False) -> None:
         self._control: NDArray[np.int64] = np.zeros(at.CONTROL_WORDS, np.int64)
         self._counts: NDArray[np.int64] = np.zeros(at.COUNTERS, np.int64)
         self._notes: NDArray[np.int64] = np.empty(NOTES_MAX * at.NOTE_WORDS, np.int64)
@@ -36,7 +36,7 @@ class Dissector:
         self._hinted: dict[tuple[bytes, int], None] = {}
         self._ports: NDArray[np.uint8] = np.zeros(65536, np.uint8)
         self._ports[list(sip_ports)] = SIP_PORT
-        self.flows = Flows(self._control, flows_max)
+        self.flows = Flows(self._control, flows_max, keep_digits)
         self._control[at.C_CLOCK] = NOT_STARTED
         self._control[at.C_HEAD] = NOT_STARTED
         self._control[at.C_FLUSHED] = NOT_STARTED

@@ -9,13 +9,15 @@ from capture import layout as at
 from capture.bounds import BATCH_ROWS, PROBATION_KEPT, ROWS_MAX
 from capture.gather_kernel import gather
 from schemas.clock import NOT_STARTED
-from schemas.rtp_packets import FlowKind, FlowRows, RtpBatch
+from schemas.rtp_packets import KEYS, MASKED_EVENT, FlowKind, FlowRows, RtpBatch
 
 I64 = NDArray[np.int64]
 
 ROOM = 131_072
 TABLE = 8_192
 CACHE_LINE = 64
+EVENT_OCTETS = 4
+"""Of an RFC 4733 telephone event: event, end and volume, duration."""
 
 
 class Flows:
@@ -24,8 +26,9 @@ class Flows:
     Slots of flows are memory that is touched when first used; `control` is shared with the dissector.
     """
 
-    def __init__(self, control: I64, flows_max: int) -> None:
+    def __init__(self, control: I64, flows_max: int, keep_digits: bool) -> None:
         self.control = control
+        self._keep_digits = keep_digits
         self.table: I64 = np.zeros(TABLE, np.int64)
         self.flows: I64 = _aligned(flows_max * at.FLOW_WORDS)
         self.tally: I64 = np.zeros(flows_max * at.TALLY_WORDS, np.int64)
@@ -94,6 +97,9 @@ class Flows:
         if len(small_at) > 1:
             order = np.argsort(small_at, kind="stable")
             small_at, small = small_at[order], small[order]
+        if not self._keep_digits:
+            keys = (columns.length[small_at] >= EVENT_OCTETS) & (small & 0xFF < KEYS)
+            small[keys] |= MASKED_EVENT
         return RtpBatch(
             account=account,
             site=site,

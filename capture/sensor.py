@@ -41,8 +41,8 @@ class Sensor:
         self.packets = self.bytes = 0
         self.first_us: int | None = None
         self.last_us: int | None = None
-        self._keep_secrets = settings.keep_secrets
-        self._dissector = Dissector(settings.sip_ports, settings.flows_max)
+        self._keep_secrets, self._keep_digits = settings.keep_secrets, settings.keep_digits
+        self._dissector = Dissector(settings.sip_ports, settings.flows_max, settings.keep_digits)
         self._clock = Clock()
         self._slow = SlowPath()
         self._sip: _Held[SipPacket] = _Held()
@@ -178,7 +178,7 @@ class Sensor:
         return None
 
     def _masked(self, message: bytes) -> bytes:
-        return message if self._keep_secrets else mask_secrets(message)
+        return message if self._keep_secrets else mask_secrets(message, self._keep_digits)
 
     def _offered(self, message: bytes) -> None:
         for ip, port in udptl_receivers(message):

@@ -10,9 +10,10 @@ class CaptureSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `sip_ports`: UDP and TCP ports on which everything is tried as SIP; SIP that looks like SIP is found on
     any port. `flows_max`: RTP flows known at once. `keep_secrets`: leave passwords and keys in SIP (local
-    use only).
+    use only). `keep_digits`: leave the digits of DTMF, in RTP and in SIP INFO.
     """
 
     sip_ports: tuple[int, ...] = (5060,)
     flows_max: int = FLOWS_MAX
     keep_secrets: bool = False
+    keep_digits: bool = False

@@ -21,6 +21,13 @@ class FlowKind(IntEnum):
     UDPTL = 1
 
 
+MASKED_EVENT = 0xFF
+"""Stands for the key in the first octet of an RFC 4733 payload, where keys pressed are not to be known."""
+
+KEYS = 16
+"""RFC 4733 events below this are keys (3.2): 0 to 9, *, #, A to D."""
+
+
 class FlowRows(msgspec.Struct, frozen=True):
     """Descriptions of n flows, as columns; a flow is one 5-tuple and SSRC within one sensor.
 

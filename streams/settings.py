@@ -24,7 +24,6 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
     calls_max: int = 100_000
     sip_messages_max: int = 20_000  # of one call
     sensor_gone_s: int | None = None  # live: a sensor silent for so long no longer holds its site's clock
-    keep_digits: bool = False  # DTMF as dialled, else X
     headers: tuple[str, ...] = ()  # headers of the INVITE the record keeps
     related_headers: tuple[str, ...] = (
         "X-Call-ID",

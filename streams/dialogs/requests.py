@@ -16,7 +16,9 @@ from streams.dialogs.state import CallState
 if TYPE_CHECKING:
     from streams.dialogs.site import Site
 
-_SIGNAL: Final = re.compile(rb"^[ \t]*Signal[ \t]*[=:][ \t]*([0-9A-DXa-dx*#]|1[0-6])[ \t\r]*$", re.I | re.M)
+_SIGNAL: Final = re.compile(
+    rb"^[ \t]*Signal[ \t]*[=:][ \t]*([0-9A-DXa-dx*#]|1[0-6]|XX)[ \t\r]*$", re.I | re.M
+)
 _DURATION: Final = re.compile(rb"^[ \t]*Duration[ \t]*[=:][ \t]*([0-9]{1,6})", re.I | re.M)
 _REPLACES: Final = re.compile(r"[?&]replaces=([^&;>]+)", re.I)
 _NUMBERED: Final = {"10": "*", "11": "#", "12": "A", "13": "B", "14": "C", "15": "D", "16": "!"}
@@ -91,8 +93,8 @@ def _lost_the_race(state: CallState, tag: str, hop: int) -> bool:
     return next(other for other, heard_on in state.answered.items() if heard_on == hop) != tag
 
 
-def on_info(site: "Site", state: CallState, heard: Hearing) -> None:
-    """DTMF in INFO: application/dtmf-relay and application/dtmf."""
+def on_info(_site: "Site", state: CallState, heard: Hearing) -> None:
+    """DTMF in INFO: application/dtmf-relay and application/dtmf; X where capture masked it."""
     message, call = heard.message, state.call
     if heard.news != NEW or not message.content_type.startswith("application/dtmf"):
         return
@@ -104,8 +106,6 @@ def on_info(site: "Site", state: CallState, heard: Hearing) -> None:
     if len(call.digits) >= bounds.DIGITS:
         return
     duration = _DURATION.search(message.body)
-    if not site.settings.keep_digits:
-        digit = "X"
     call.digits.append(
         DtmfEvent(heard.time_us, heard.sender, digit, int(duration[1]) if duration else None, "sip-info")
     )

@@ -7,6 +7,7 @@ import msgspec
 
 from schemas.media_endpoints import Payload
 from schemas.media_windows import Digit, RtcpSummary, StreamInfo
+from schemas.rtp_packets import MASKED_EVENT
 from streams.media.owners import Address, Owner
 
 
@@ -136,16 +137,19 @@ def stream_info(
     )  # fmt: skip
 
 
-def finished_digit(flow: Flow, digits: str, end_timestamp: int) -> Digit | None:
+def finished_digit(flow: Flow, end_timestamp: int) -> Digit | None:
     """The event in progress as a digit, if it is a key (RFC 4733 3.2); it is no longer in progress."""
     event = flow.event
     flow.event = None
     if event is None:
         return None
     flow.ended_event = end_timestamp
-    if event.event >= len(_KEYS):
+    if event.event == MASKED_EVENT:
+        digit = "X"
+    elif event.event < len(_KEYS):
+        digit = _KEYS[event.event]
+    else:
         return None
-    digit = _KEYS[event.event] if digits == "digits" else "X"
     rate = flow.clock_rate or 8000
     return Digit(flow.stream, event.time_us, digit, event.duration * 1000 // rate)
 

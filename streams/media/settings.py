@@ -4,7 +4,6 @@ import msgspec
 
 
 class MediaSettings(msgspec.Struct, frozen=True):
-    """`dtmf` "masked" or "digits"; `natalias` public address -> private address, as text."""
+    """`natalias`: public address -> private address, as text."""
 
-    dtmf: str = "masked"
     natalias: dict[str, str] = {}

@@ -80,7 +80,7 @@ class SiteMedia:
         self.arrived = 0
         self.noted: set[int] = set()  # slots with capture copies or RTCP to tell
         self.reports = Reports(self.table, outbox, self.noted, counters)
-        self.telephone = Telephone(self.table, maps, settings.dtmf, self._tell_digit)
+        self.telephone = Telephone(self.table, maps, self._tell_digit)
         self.forget_at: deque[tuple[int, str]] = deque()
         self.swept = -NEVER
         self.told = -NEVER

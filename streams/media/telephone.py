@@ -14,12 +14,10 @@ from streams.media.state import Kind, S
 
 
 class Telephone:
-    """Follows the events of a site's flows; `digits` is "masked" or "digits". Each key goes to `tell`."""
+    """Follows the events of a site's flows. Each key goes to `tell`."""
 
-    def __init__(
-        self, table: FlowTable, maps: PayloadMaps, digits: str, tell: Callable[[Flow, Digit], None]
-    ) -> None:
-        self.table, self.maps, self.digits, self.tell = table, maps, digits, tell
+    def __init__(self, table: FlowTable, maps: PayloadMaps, tell: Callable[[Flow, Digit], None]) -> None:
+        self.table, self.maps, self.tell = table, maps, tell
 
     def read(self, waiting: Pending, slots: Any, starts: Any, stops: Any) -> None:
         """Look for events among the packets from `starts` to `stops` (r,) of `slots`, just measured."""
@@ -41,7 +39,7 @@ class Telephone:
         """The stream ended, or another event began: the one in progress is over."""
         if flow.event is None:
             return
-        digit = finished_digit(flow, self.digits, flow.event.timestamp)
+        digit = finished_digit(flow, flow.event.timestamp)
         if digit is not None:
             self.tell(flow, digit)
 

@@ -64,6 +64,14 @@ def test_secrets_are_masked_unless_kept() -> None:
     assert b"0123456789abcdef" in message.raw
 
 
+def test_digits_are_masked_unless_kept() -> None:
+    body = "Signal=5\r\nDuration=160\r\n"
+    info = sip("INFO", headers="Content-Type: application/dtmf-relay\r\n", body=body)
+    frames = list(blocks_of([frame(udp(info, SIP_A, SIP_B))]))
+    assert b"Signal=X\r\nDuration=160" in listen(frames).sip[0].raw
+    assert b"Signal=5\r\nDuration=160" in listen(frames, sensor(keep_digits=True)).sip[0].raw
+
+
 def segment(sequence: int, payload: bytes, flags: int, ports: tuple[int, int], time_ns: int) -> Frame:
     body = struct.pack(">HHIIBBHHH", *ports, sequence, 0, 0x50, flags, 8192, 0, 0) + payload
     return frame(ip(body, 6, A, B), time_ns)

@@ -6,9 +6,9 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
+from capture.settings import CaptureSettings
 from offhook.settings import Settings
 from schemas.cdr import CallRecord
-from streams.media.settings import MediaSettings
 from tests.system import analysed, wire
 from tests.system.story import Address, Dialog, at, digit, rtp, sdp
 from tests.system.wire import Frame
@@ -111,14 +111,14 @@ def test_srtp(capture: Path) -> None:
     assert (call.codec_a, call.lost_a, call.mos_a) == ("PCMU", 0, call.mos_b)
 
 
-@pytest.mark.parametrize(("kept", "shown"), [("masked", "X"), ("digits", "5")])
-def test_a_digit_between_words_and_an_ssrc_that_changes(kept: str, shown: str, capture: Path) -> None:
+@pytest.mark.parametrize(("kept", "shown"), [(False, "X"), (True, "5")])
+def test_a_digit_between_words_and_an_ssrc_that_changes(kept: bool, shown: str, capture: Path) -> None:
     events = "a=rtpmap:101 telephone-event/8000"
     dialog = Dialog().answered(sdp(A, "0 101", events), sdp(B, "0 101", events)).hang_up(20)
     voice = rtp(A, B, 1.1, 8, ssrc=VOICE_A) + digit(A, B, 8.0, 5, ssrc=VOICE_A, sequence=1345)
     voice += rtp(A, B, 8.14, 14, ssrc=VOICE_A, sequence=1352, timestamp=50_000 + 160 * 352)
     voice += rtp(A, B, 14, 20, ssrc=0xAA)
-    settings = replace(Settings(), media=MediaSettings(dtmf=kept))
+    settings = replace(Settings(), capture=CaptureSettings(keep_digits=kept))
     call = heard(capture, dialog.frames, voice, rtp(B, A, 1.1, 20, ssrc=VOICE_B), settings=settings)
     assert [(event.side, event.digit, event.duration_ms, event.source) for event in call.dtmf] == [
         ("a", shown, 100, "rfc4733")

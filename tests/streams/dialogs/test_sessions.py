@@ -3,7 +3,6 @@
 import pytest
 
 from streams.dialogs.call import BYE, CANCEL, FAILURE, FORKED, TIMEOUT_ABSOLUTE
-from streams.settings import CallSettings
 from tests.streams.builder import A, B, CallBuilder, P, describe
 from tests.streams.dialogs.driver import run, seconds
 
@@ -289,15 +288,21 @@ def test_a_description_that_cannot_be_read_is_counted() -> None:
     assert [verb for verb, *_ in outcome.ports] == ["answered", "ended"]
 
 
-def test_dtmf_in_info_is_masked_unless_wanted() -> None:
+def test_dtmf_in_info_is_told() -> None:
     story = CallBuilder().answered(1.0)
     relay = "Signal=5\r\nDuration=160\r\n"
     story.request("INFO", 2.0, cseq=2, to_tag=None, body=relay, content_type="application/dtmf-relay")
     story.request("INFO", 3.0, cseq=3, to_tag=None, body="#", content_type="application/dtmf", by="b")
-    told = [(digit.side, digit.digit, digit.duration_ms, digit.source) for digit in run(story).call.digits]
-    assert told == [("a", "X", 160, "sip-info"), ("b", "X", None, "sip-info")]
-    kept = run(story, settings=CallSettings(keep_digits=True)).call.digits
-    assert [(digit.digit, seconds(digit.time)) for digit in kept] == [("5", 2.0), ("#", 3.0)]
+    masked = relay.replace("5", "XX")  # a digit written as 10 to 16
+    story.request("INFO", 4.0, cseq=4, to_tag=None, body=masked, content_type="application/dtmf-relay")
+    assert [
+        (seconds(digit.time), digit.side, digit.digit, digit.duration_ms, digit.source)
+        for digit in run(story).call.digits
+    ] == [
+        (2.0, "a", "5", 160, "sip-info"),
+        (3.0, "b", "#", None, "sip-info"),
+        (4.0, "a", "X", 160, "sip-info"),
+    ]
 
 
 def test_related_calls_are_named_with_the_reason() -> None:

@@ -2,6 +2,7 @@
 
 from schemas.media_endpoints import CallAnswered, CallEnded, EndpointClosed, Payload
 from schemas.media_windows import W
+from schemas.rtp_packets import MASKED_EVENT
 from streams.media.settings import MediaSettings
 from tests.streams.media.traffic import PCMU, T0, A, B, Heard, Packet, opened, run, talk
 
@@ -145,18 +146,22 @@ def test_the_gap_before_the_first_packet_after_a_new_offer_is_no_loss() -> None:
     assert run(packets, events[:1]).total(W.EXPECTED) == 1600
 
 
-def test_digits_are_masked_unless_they_are_wanted() -> None:
-    def keys() -> list[Packet]:
-        event = [
+def test_a_key_is_told_or_that_one_was_pressed() -> None:
+    def keys(event: int) -> list[Packet]:
+        pressed = [
             Packet(
-                2.0 + n * 0.02, 200 + n, 32_000, payload_type=101, payload=bytes([7, 0x80 * (n > 4), n, 64])
+                2.0 + n * 0.02,
+                200 + n,
+                32_000,
+                payload_type=101,
+                payload=bytes([event, 0x80 * (n > 4), n, 64]),
             )
             for n in range(8)
         ]
-        return [*talk(100), *event]
+        return [*talk(100), *pressed]
 
-    for kept, digit in (("masked", "X"), ("digits", "7")):
-        heard = run(keys(), [opened(0.0)], settings=MediaSettings(dtmf=kept))
+    for event, digit in ((MASKED_EVENT, "X"), (7, "7")):
+        heard = run(keys(event), [opened(0.0)])
         (found,) = [digit for batch in heard.batches for digit in batch.digits]
         assert (found.digit, found.time_us, found.duration_ms) == (digit, at(2.0), (5 * 256 + 64) // 8)
 
