@@ -10,6 +10,7 @@ from sinks.clickhouse.served.compression import packer
 from sinks.clickhouse.served.connections import Connections
 from sinks.clickhouse.served.failures import BAD_ARGUMENTS, READONLY, RequestError, engine_error
 from sinks.clickhouse.served.formats import DEFAULT, Joiner, streamable
+from sinks.clickhouse.served.greeting import SINCE, STATEMENT, greeting
 from sinks.clickhouse.served.insert import Insert, part
 from sinks.clickhouse.served.question import Question
 from sinks.clickhouse.served.rules import Rules, Verdict
@@ -54,6 +55,8 @@ class Answers:
             try:
                 if insert:
                     self._insert(connection, insert, put)
+                elif name == "Native" and question.revision >= SINCE and statement.strip() == STATEMENT:
+                    self._greet(connection, question, put)
                 elif streamed:
                     self._stream(connection, f"{mark} {statement}", name, question, put)
                 else:
@@ -88,6 +91,13 @@ class Answers:
             connection.streaming_cancel_query(stream)
         if data := packed.end():
             put(data)
+
+    def _greet(self, connection: Any, question: Question, put: Put) -> None:
+        result = connection.query("SELECT version(), timezone()", "TSVRaw", params={})
+        version, timezone = bytes(result.bytes()).decode().strip().split("\t")
+        packed = packer(question.encoding, blocks=question.blocks)
+        put(Head("Native", _begun(1)))
+        put(packed.pack(greeting(version, timezone)) + packed.end())
 
     def _whole(self, connection: Any, sql: str, name: str, question: Question, put: Put) -> None:
         result = connection.query(sql, name, params=question.parameters)

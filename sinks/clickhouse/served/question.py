@@ -44,6 +44,7 @@ class Question(msgspec.Struct, frozen=True):
     encoding: str | None
     blocks: bool
     body_blocks: bool
+    revision: int
 
     @property
     def mark(self) -> str:
@@ -73,6 +74,7 @@ def read(request: web.Request, own: str) -> Question:
         encoding=accepted(headers.get("Accept-Encoding", "")) if compressed else None,
         blocks=_true(values.get("compress")),
         body_blocks=_true(values.get("decompress")),
+        revision=_number(values.get("client_protocol_version", "0")),
     )
 
 
@@ -97,6 +99,10 @@ def _database(name: str, own: str) -> str:
     if name in _META:
         return name
     raise RequestError(UNKNOWN_DATABASE, f"Database {name[:100]} does not exist; the store's is {own}")
+
+
+def _number(text: str) -> int:
+    return int(text) if len(text) < 10 and text.isascii() and text.isdigit() else 0
 
 
 def _true(value: str | None) -> bool:

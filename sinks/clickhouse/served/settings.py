@@ -73,7 +73,7 @@ def settings_of(asked: Iterable[tuple[str, str]], *, writable: bool, streamed: b
 
 def allowed(name: str, *, writable: bool) -> bool:
     """Whether a client may give this setting."""
-    known = name in _MOST or _HARMLESS.fullmatch(name) or _OUTPUT.fullmatch(name)
+    known = name in _MOST or name in SETTINGS or _HARMLESS.fullmatch(name) or _OUTPUT.fullmatch(name)
     return bool(known or (writable and _INPUT.fullmatch(name)))
 
 
