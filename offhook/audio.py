@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from offhook import settings
+from offhook.analyze import say_when_compiling
 from offhook.bounds import WARNING_LINES
 from offhook.cut import Cut, cut
-from offhook.errors import CommandError, UsageError
+from offhook.errors import DONE, FAILED, CommandError, UsageError
 from offhook.pipeline import STDIN
 from offhook.text import clean
 from protocols import sdp, sip
@@ -28,29 +29,47 @@ _Endpoint = tuple[bytes, int]
 _Formats = dict[int, "Format"]
 
 
-def run_analyze(options: argparse.Namespace) -> None:
-    """`offhook analyze FILE --call ID --audio WAV`. Raises CommandError, OSError or an error of a room."""
+def run_analyze(options: argparse.Namespace) -> int:
+    """`offhook analyze FILE --call ID --audio WAV`; the exit code.
+
+    Raises CommandError, OSError or an error of a room.
+    """
+    _check(options)
+    _need_decoders()
+    say_when_compiling()
+    found = cut(options.files, options.call, settings.load(options))
+    record = _chosen(found, options.call)
+    recording = write_audio(found, record, options.audio)
+    others = len(found.records) - 1
+    several = [f"{others} more with this Call-ID: this is {record.cdr_id}, heard most"] if others else []
+    for line in (*found.warnings[:WARNING_LINES], *several, *recording.notes):
+        print(f"offhook: {clean(line)}", file=sys.stderr)
+    length = f"{recording.seconds:.2f} s at {recording.rate} Hz"
+    told = f"offhook: {clean(options.audio)}: {length}, left the caller (a), right the callee (b)"
+    print(told, file=sys.stderr)
+    return FAILED if options.strict and found.warnings else DONE
+
+
+def _check(options: argparse.Namespace) -> None:
     if options.call is None:
         raise UsageError("--audio needs --call: the sound of which call?")
     if STDIN in options.files:
         raise UsageError("--audio reads the capture twice, which standard input (-) does not allow")
     target = Path(options.audio)
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{options.audio} is no file: a WAV is written in place")
     for name in options.files:
         if target.exists() and Path(name).exists() and target.samefile(name):
             raise UsageError(f"{name} is read and cannot be written to")
-    _need_decoders()
-    found = cut(options.files, options.call, settings.load(options))
-    _say(write_audio(found, options.call, options.audio), [*found.warnings], options.audio)
 
 
-def write_audio(cut: Cut, wanted: str, path: str) -> "Recording":
-    """Write the sound of the call that was asked for as `wanted`; left side a, right side b.
+def write_audio(cut: Cut, record: CallRecord, path: str) -> "Recording":
+    """Write the sound of one of a cut's calls; left side a, right side b.
 
     Raises CommandError where there is nothing to hear, OSError.
     """
     from capture import audio
 
-    record = _chosen(cut, wanted)
     announced = _announced(cut.messages)
     voices = [_voice(cut, stream, announced, record) for stream in record.streams if _is_voice(stream)]
     answered = record.answer_time
@@ -74,14 +93,6 @@ def _need_decoders() -> None:
         raise CommandError(
             f"--audio needs PyAV, which cannot be loaded ({clean(str(error))}): pip install 'offhook[audio]'"
         ) from None
-
-
-def _say(recording: "Recording", warnings: list[str], path: str) -> None:
-    """Tell on standard error what was written, and what is silent in it."""
-    for line in (*warnings[:WARNING_LINES], *recording.notes):
-        print(f"offhook: {clean(line)}", file=sys.stderr)
-    length = f"{recording.seconds:.2f} s at {recording.rate} Hz"
-    print(f"offhook: {clean(path)}: {length}, left the caller (a), right the callee (b)", file=sys.stderr)
 
 
 def _chosen(cut: Cut, wanted: str) -> CallRecord:

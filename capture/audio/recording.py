@@ -60,6 +60,7 @@ def write_recording(
     if frames > wav.frames_max():
         frames = wav.frames_max()
         notes.append(f"a WAV holds {frames // rate} s at {rate} Hz: the rest is left out")
+    path = path.resolve()
     beside = path.with_name(path.name + ".part")
     try:
         samples = wav.create(beside, rate, frames)

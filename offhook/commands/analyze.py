@@ -87,9 +87,9 @@ def run(options: argparse.Namespace) -> int:
     if options.audio is not None:
         from offhook import audio
 
-        audio.run_analyze(options)
-        if options.output is None:
-            return DONE
+        code = audio.run_analyze(options)
+        if code != DONE or options.output is None:
+            return code
     if options.anonymise and (options.call is None or options.output is None):
         raise UsageError("--anonymise masks one call as it is written: give --call ID and -o FILE too")
     if options.call is not None and options.output is not None:

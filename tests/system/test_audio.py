@@ -211,6 +211,7 @@ def test_without_pyav_one_line_says_how_to_get_it(tmp_path: Path) -> None:
         (["--call", "nobody", "--audio", "{out}"], 1, "nobody"),
         (["--call", "story", "--audio", "{capture}"], 2, "cannot be written"),
         (["--call", "story", "--audio", "{out}/no/such/folder.wav"], 1, "folder"),
+        (["--call", "story", "--audio", "/dev/null"], 2, "no file"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -226,6 +227,29 @@ def test_mistakes_are_one_line(
 
 
 G729_SOURCE: Final = 0x3AA6D922
+
+
+def test_of_several_calls_with_one_call_id_the_one_asked_for_is_heard(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Two From tags: by Call-ID the one that was heard most, with a line about it; by cdr_id that one."""
+    spoken = voice("PCMU")
+    first = story.Dialog().answered(described(spoken, A), described(spoken, B)).hang_up(2.03)
+    there = ("10.0.0.3", 7000)
+    second = story.Dialog(b=("10.0.0.3", 5060))
+    second.request(5.0, "INVITE", described(spoken, ("10.0.0.1", 4100)))
+    second.response(6.0, 200, described(spoken, there)).request(6.01, "ACK").hang_up(7.03)
+    renamed = [each._replace(data=each.data.replace(b"tag=from", b"tag=more")) for each in second.frames]
+    frames = speak(spoken, A, B) + speak(spoken, B, A, ssrc=2)
+    frames += speak(voice("PCMU", 880), ("10.0.0.1", 4100), there, since_s=6.03, ssrc=3)
+    capture = wire.write(tmp_path / "call.pcap", [*first.frames, *renamed, *frames])
+    both = {call.from_tag: call for call in analysed.calls(capture).calls}
+    rate, sound = heard(capture, "story", tmp_path)
+    assert pitch(sound[rate // 10 :, 0], rate) == pytest.approx(440, abs=3)
+    assert f"1 more with this Call-ID: this is {both['from'].cdr_id}" in capfd.readouterr().err
+    rate, sound = heard(capture, both["more"].cdr_id, tmp_path)
+    assert pitch(sound[rate // 10 :, 0], rate) == pytest.approx(880, abs=3)
+
 
 REAL: Final = {
     # capture, Call-ID: side a's SSRC, side b's, FFmpeg's decoder, its rate, RTP's clock
