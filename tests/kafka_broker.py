@@ -30,6 +30,7 @@ class Kafka(NamedTuple):
     bootstrap: str
     sasl: str
     ssl: str
+    sasl_ssl: str
     certificates: str
     """Folder with ca.pem, client.pem and client.key."""
 
@@ -50,6 +51,7 @@ def shared_broker(folder: Path) -> Kafka:
                 broker.bootstrap,
                 broker.address("SASL"),
                 broker.address("SSL"),
+                broker.address("SASLSSL"),
                 str(broker.folder / "certificates"),
             )
             started.write_text(json.dumps({"pid": broker.process.pid, **where._asdict()}), encoding="utf-8")
@@ -75,14 +77,14 @@ def end_shared_broker(folder: Path) -> None:
 
 
 def secured_broker(folder: Path) -> Broker:
-    """A broker that also has a listener with SASL (PLAIN, SCRAM-SHA-256) and one with SSL and client
-    certificates."""
+    """A broker that also has a listener with SASL (PLAIN, SCRAM-SHA-256), one with SSL and client
+    certificates, and one with SASL over SSL."""
     certificates = folder / "certificates"
     certificates.mkdir(parents=True)
     issue(certificates)
     return Broker(
         folder,
-        listeners={"SASL": "SASL_PLAINTEXT", "SSL": "SSL"},
+        listeners={"SASL": "SASL_PLAINTEXT", "SSL": "SSL", "SASLSSL": "SASL_SSL"},
         properties=_security(certificates),
         scram={USER: PASSWORD},
     )
@@ -91,13 +93,20 @@ def secured_broker(folder: Path) -> Broker:
 def _security(certificates: Path) -> Mapping[str, str]:
     plain = "org.apache.kafka.common.security.plain.PlainLoginModule"
     scram = "org.apache.kafka.common.security.scram.ScramLoginModule"
+    keys = {
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(certificates / "broker.pem"),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(certificates / "ca.pem"),
+    }
     return {
+        **{
+            f"listener.name.{name}.{key}": value for name in ("ssl", "saslssl") for key, value in keys.items()
+        },
+        "listener.name.saslssl.sasl.enabled.mechanisms": "SCRAM-SHA-256",
+        "listener.name.saslssl.scram-sha-256.sasl.jaas.config": f"{scram} required;",
         "listener.name.sasl.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
         "listener.name.sasl.plain.sasl.jaas.config": f'{plain} required user_{USER}="{PASSWORD}";',
         "listener.name.sasl.scram-sha-256.sasl.jaas.config": f"{scram} required;",
-        "listener.name.ssl.ssl.keystore.type": "PEM",
-        "listener.name.ssl.ssl.keystore.location": str(certificates / "broker.pem"),
-        "listener.name.ssl.ssl.truststore.type": "PEM",
-        "listener.name.ssl.ssl.truststore.location": str(certificates / "ca.pem"),
         "listener.name.ssl.ssl.client.auth": "required",
     }

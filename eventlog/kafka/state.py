@@ -20,6 +20,7 @@ _VALUE: Final = b"\1"
 _PIECE: Final = b"\2"
 _OFFSET: Final = struct.Struct("<q")
 _COUNT: Final = struct.Struct(">H")
+_NO_PIECES: Final = _COUNT.pack(0)
 
 Written = tuple[bytes, bytes | None]
 """Key and value of a record in the state topic."""
@@ -57,7 +58,8 @@ class StatePieces:
         state: dict[bytes, bytes] = {}
         for key, value in records.items():
             if key[:1] == _VALUE:
-                state[key[1:]] = self._joined(key[1:], value, records)
+                whole = value[: _COUNT.size] == _NO_PIECES
+                state[key[1:]] = value[_COUNT.size :] if whole else self._joined(key[1:], value, records)
         return state
 
     def _joined(self, key: bytes, value: bytes, records: Mapping[bytes, bytes]) -> bytes:
@@ -65,8 +67,6 @@ class StatePieces:
             raise StateError(f"state of key {key[:40]!r} has {len(value)} bytes, too few")
         (count,) = _COUNT.unpack_from(value)
         self._remember(key, count)
-        if not count:
-            return value[_COUNT.size :]
         try:
             rest = [records[_piece_key(key, number)] for number in range(1, count + 1)]
         except KeyError:

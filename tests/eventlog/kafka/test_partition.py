@@ -200,7 +200,7 @@ def test_the_guard_lets_each_event_pass_once_also_within_a_batch() -> None:
     assert guard.applied == {SIP: 13, ("media.windows", 0): 0}
 
 
-@bounded(max_examples=60, deadline=None)
+@bounded(max_examples=30, deadline=None)
 @given(
     st.lists(
         st.dictionaries(

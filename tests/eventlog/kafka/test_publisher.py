@@ -1,10 +1,12 @@
 """What capture publishes stays in order and is never given up while the broker is away."""
 
+import math
 import os
 
 import pytest
 
 from eventlog.kafka.bounds import PUBLISHED_BATCH_BYTES
+from eventlog.kafka.clients import TopicPartition, idempotent_producer
 from eventlog.kafka.errors import RefusedError, UnavailableError
 from eventlog.kafka.log import KafkaLog
 from eventlog.kafka.loop import LoopThread
@@ -13,6 +15,19 @@ from eventlog.kafka.settings import KafkaSettings
 from tests.eventlog.kafka.cluster import created, run, seen, settings
 from tests.eventlog.test_log import decision
 from tests.kafka_broker import Kafka
+
+
+def test_no_record_is_given_up_because_no_leader_is_known(kafka: Kafka) -> None:
+    """aiokafka drops a batch after request_timeout_ms without a leader, unless this private limit is off."""
+
+    async def story() -> float:
+        producer = idempotent_producer(KafkaSettings(bootstrap_servers=(kafka.bootstrap,)), "test", 5)
+        accumulator = producer._message_accumulator
+        batch = accumulator._append_batch(accumulator.create_builder(), TopicPartition("any", 0))
+        producer._closed = True
+        return float(batch._ttl)
+
+    assert run(story()) == math.inf
 
 
 def test_a_caller_waits_while_too_much_is_unacknowledged(kafka: Kafka, prefix: str) -> None:

@@ -1,5 +1,6 @@
 """Readers see what was committed, once, and again where their effect failed."""
 
+import asyncio
 import time
 
 import pytest
@@ -63,6 +64,37 @@ def test_a_group_goes_on_behind_what_was_committed_and_reads_the_rest_again(
             assert reader.lag() == {CDR: 0}
             await reader.seek_back()
             assert await some(reader, 2) == [b"4", b"5"]
+
+    run(story())
+
+
+def test_members_share_the_partitions_and_take_over_without_loss(kafka: Kafka, prefix: str) -> None:
+    async def story() -> None:
+        chosen = await created(settings(kafka, prefix, 2), "cdr")
+        one, two = (Reader(chosen, ["cdr"], group="sink") for _ in range(2))
+        await one.start()
+        await _until(one, 2)
+        await two.start()
+        assert await asyncio.gather(_until(one, 1), _until(two, 1)) == [[], []]
+        assert one.assigned() | two.assigned() == {("cdr", 0), ("cdr", 1)}
+        for part in range(2):
+            await write(chosen, "cdr", b"%d" % part, partition=part)
+        read = await asyncio.gather(some(one, 1), some(two, 1))
+        assert sorted(value for values in read for value in values) == [b"0", b"1"]
+        ((topic, number),) = two.assigned()
+        await two.commit({(topic, number): 0})
+        await two.stop()  # leaves; what the other read and did not commit comes again, its own does not
+        again = await _until(one, 2)
+        assert again or await some(one, 1) == [b"%d" % (1 - number)]
+        assert set(again) <= {b"%d" % (1 - number)}
+        await one.commit({("cdr", 0): 0, ("cdr", 1): 0})
+        await one.stop()
+
+    async def _until(reader: Reader, count: int) -> list[bytes | None]:
+        found: list[bytes | None] = []
+        while len(reader.assigned()) != count:
+            found += [record.value for record in await reader.read(wait_ms=50)]
+        return found
 
     run(story())
 

@@ -39,6 +39,16 @@ def test_a_password_opens_the_door(kafka: Kafka, prefix: str, mechanism: Any, tm
     use(chosen)
 
 
+def test_a_password_within_ssl_opens_the_door(kafka: Kafka, prefix: str) -> None:
+    use(
+        KafkaSettings(
+            bootstrap_servers=(kafka.sasl_ssl,), topic_prefix=prefix, partitions=1,
+            security_protocol="SASL_SSL", sasl_mechanism="SCRAM-SHA-256",
+            username=USER, password=PASSWORD, ssl_ca_file=kafka.certificate("ca.pem"),
+        )
+    )  # fmt: skip
+
+
 def test_certificates_open_the_door(kafka: Kafka, prefix: str) -> None:
     use(_ssl(kafka, topic_prefix=prefix, partitions=1))
 
