@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from clickhouse_connect.driver.exceptions import Error
 
 from offhook.main import main
 from offhook.output.sql_table import print_table
 from offhook.queries import statement
+from offhook.queries.store import for_statements
 from tests.offhook.queries.filling import fill
 
 Sql = Callable[..., tuple[int, str, str]]
@@ -80,32 +82,43 @@ def test_bad_sql_is_one_line_with_clickhouses_words_and_code(sql: Sql, text: str
     assert "(code " in err
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "DROP TABLE cdr",
-        "TRUNCATE TABLE cdr",
-        "ALTER TABLE cdr DELETE WHERE 1",
-        "INSERT INTO cdr (call_id) VALUES ('x')",
-        "SET readonly = 0",
-        "SELECT 1 SETTINGS readonly = 0",
-        "SELECT 1; DROP TABLE cdr",
-        "INSERT INTO FUNCTION file('{file}') SELECT 1",
-        "SELECT 1 INTO OUTFILE '{file}'",
-        "SELECT 1 into/**/outfile '{file}'",
-        "SELECT 1 INTO -- a comment\nOUTFILE '{file}'",
-        "SELECT * FROM file('/etc/hostname', 'LineAsString')",
-        "CREATE TABLE x (a Int8) ENGINE = Memory",
-        "OPTIMIZE TABLE cdr FINAL",
-    ],
-)
-def test_nothing_is_written_unasked(sql: Sql, tmp_path: Path, text: str) -> None:
+WRITES = [
+    "DROP TABLE cdr",
+    "TRUNCATE TABLE cdr",
+    "ALTER TABLE cdr DELETE WHERE 1",
+    "INSERT INTO cdr (call_id) VALUES ('x')",
+    "SET readonly = 0",
+    "SELECT 1 SETTINGS readonly = 0",
+    "SELECT 1; DROP TABLE cdr",
+    "INSERT INTO FUNCTION file('{file}') SELECT 1",
+    "WITH 1 AS x INSERT INTO FUNCTION file('{file}') SELECT x",
+    "SELECT * FROM file('/etc/hostname', 'LineAsString')",
+    "CREATE TABLE x (a Int8) ENGINE = Memory",
+    "OPTIMIZE TABLE cdr FINAL",
+]
+
+
+def test_nothing_is_written_unasked(sql: Sql, made_up_store: Path, tmp_path: Path) -> None:
     file = tmp_path / "written"
-    code, _, err = sql(text.replace("{file}", str(file)))
-    assert code in (1, 2)
-    assert err.count("\n") == 1
+    with for_statements(str(made_up_store), write=False) as client:
+        for text in WRITES:
+            with pytest.raises(Error):
+                client.raw_query(text.replace("{file}", str(file)))
+    assert sql("SELECT count() AS calls FROM cdr")[1] == "calls\n400\n"
     assert not file.exists()
-    assert sql("SELECT count() FROM cdr")[1] == "count()\n400\n"
+    code, out, err = sql("DROP TABLE cdr")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "--write" in err
+
+
+@pytest.mark.parametrize(
+    "text", ["INTO OUTFILE 'x'", "into/**/outfile 'x'", "INTO -- a comment\nOUTFILE 'x'", "INTO\tOUTFILE `x`"]
+)
+def test_a_file_is_not_written_unasked(sql: Sql, tmp_path: Path, text: str) -> None:
+    code, out, err = sql(f"SELECT 1 {text}", db=tmp_path)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "INTO OUTFILE" in err
+    assert not statement.writes_file("SELECT 'INTO OUTFILE' AS \"INTO OUTFILE\" -- INTO OUTFILE")
 
 
 def test_with_write_the_store_changes(sql: Sql, tmp_path: Path) -> None:
