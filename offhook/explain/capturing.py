@@ -37,9 +37,6 @@ _COUNTED: Final = (
      ("calls-evicted", "flows_evicted", "flows_refused", "flows-evicted", "clock-forced", "tcp_evicted",
       "sort_buffer_full"),
      "raise calls.calls_max or capture.flows_max, or analyse the files one after another"),
-    ("clock-problems", LOW, "the capture's clock is not to be trusted", ("clock_steps", "bad_time",
-    "misordered"),
-     "times, durations and jitter around the jumps are wrong: run NTP with slewing on the capturing host"),
 )  # fmt: skip
 """Findings that counters alone make: code, severity, title, counters, advice."""
 
@@ -60,6 +57,7 @@ def capturing_findings(evidence: Evidence) -> Iterator[Finding]:
         if any(seen.values()):
             lines = (f"{n:,}: {MEANINGS.get(name, name)}" for name, n in seen.items() if n)
             yield finding(code, severity, title, lines, advice)
+    yield from _clock(evidence)
     yield from _copies(evidence)
     yield from _calls_cut(evidence)
 
@@ -78,6 +76,27 @@ def _snapped(evidence: Evidence) -> Iterator[Finding]:
             "capture whole frames: `tcpdump -s 0`; without the session description no stream finds its call",
             first_us=survey.first_snapped_sip_us,
         )  # fmt: skip
+
+
+def _clock(evidence: Evidence) -> Iterator[Finding]:
+    """Time that went back, and times that cannot be; a jump forward may be a silent link."""
+    survey, bad = evidence.survey, evidence.counters.get("bad_time", 0)
+    if survey.steps_back or bad:
+        lines = [f"{bad:,}: {MEANINGS['bad_time']}"] if bad else []
+        if survey.first_step_us is not None:
+            lines.append(
+                f"{count(survey.steps_back, 'step')} back in time between two packets, by "
+                f"{survey.longest_step_us / 1e6:,.1f} s at most; first after {when(survey.first_step_us)}"
+            )
+        yield finding(
+            "clock-problems",
+            LOW,
+            "the capture's clock is not to be trusted",
+            lines,
+            "times, durations and jitter around it are wrong: run NTP with slewing on the capturing host, and "
+            "give the files of several hosts as several files",
+            first_us=survey.first_step_us,
+        )
 
 
 def _copies(evidence: Evidence) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ _REQUESTS: Final = np.array([int.from_bytes(word) for word in _METHODS])
 _RESPONSE: Final = int.from_bytes(b"SIP/")
 _HTTP: Final = np.array([int.from_bytes(word) for word in (b"GET ", b"POST", b"HTTP")])
 _HEP: Final = int.from_bytes(b"HEP3")
+_STEP_US: Final = 1_000_000
 _COOKIE: Final = 0x2112A442
 _PRIME: Final = np.uint64(0x9E3779B97F4A7C15)
 
@@ -41,8 +42,12 @@ class Survey:
         self.snapped = 0
         self.snapped_sip = 0
         self.first_snapped_sip_us: int | None = None
+        self.steps_back = 0  # packets over a second older than the one before
+        self.longest_step_us = 0
+        self.first_step_us: int | None = None  # time before the first of them
         self.unreachable: Counter[End] = Counter()  # of UDP, by who was asked
         self.flows_omitted = 0
+        self._time_us: int | None = None  # of the last packet
         self._flows: dict[int, Flow] = {}
 
     @property
@@ -60,6 +65,7 @@ class Survey:
         first, last = int(times.min()), int(times.max())
         self.first_us = first if self.first_us is None else min(first, self.first_us)
         self.last_us = last if self.last_us is None else max(last, self.last_us)
+        self._watch(times)
         self.link_types[block.link_type] += count
         headers = read(block)
         _tally(self.ethertypes, headers.ethertype)
@@ -69,6 +75,18 @@ class Survey:
         self._snaps(block, headers, kinds, times)
         self._complaints(block, headers)
         self._group(block, headers, kinds, times)
+
+    def _watch(self, times: Any) -> None:
+        """Time that goes back. A jump forward may be a link that was silent."""
+        before = int(times[0]) if self._time_us is None else self._time_us
+        steps = np.diff(times, prepend=before)
+        back = np.flatnonzero(steps < -_STEP_US)
+        if len(back):
+            self.steps_back += len(back)
+            self.longest_step_us = max(self.longest_step_us, int(-steps[back].min()))
+            if self.first_step_us is None:
+                self.first_step_us = int(times[back[0]] - steps[back[0]])
+        self._time_us = int(times[-1])
 
     def _snaps(self, block: Block, headers: Headers, kinds: Any, times: Any) -> None:
         cut = block.captured < block.original

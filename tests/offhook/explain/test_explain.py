@@ -242,10 +242,21 @@ def test_tcp_with_holes(tmp_path: Path) -> None:
     assert found["tcp-incomplete"].severity == MEDIUM
 
 
-def test_a_clock_that_jumps(tmp_path: Path) -> None:
+def test_a_clock_that_goes_back(tmp_path: Path) -> None:
     half = frames()[len(frames()) // 2].time_us
-    found = of(tmp_path, (f if f.time_us < half else f.later(3_600_000_000) for f in frames()))
-    assert "jumps of packet time" in found["clock-problems"].evidence[0]
+    before = write(tmp_path / "before.pcap", (f for f in frames() if f.time_us < half)).read_bytes()
+    after = write(tmp_path / "after.pcap", (f.later(-3_600_000_000) for f in frames() if f.time_us >= half))
+    (tmp_path / "both.pcap").write_bytes(before + after.read_bytes()[24:])
+    clock = by_code(findings(tmp_path / "both.pcap"))["clock-problems"]
+    assert clock.severity == LOW
+    assert clock.evidence[0].startswith("1 step back in time between two packets, by 3,")
+
+
+def test_a_link_that_was_silent_is_no_clock_problem(tmp_path: Path) -> None:
+    last = max(f.time_us for f in frames())
+    again = [f.later(600_000_000 + last - frames()[0].time_us) for f in frames() if not f.sip]
+    found = of(tmp_path, [*frames(), *again])
+    assert "clock-problems" not in found
 
 
 def test_a_damaged_file(tmp_path: Path) -> None:
