@@ -93,8 +93,8 @@ def _clock(evidence: Evidence) -> Iterator[Finding]:
             LOW,
             "the capture's clock is not to be trusted",
             lines,
-            "times, durations and jitter around it are wrong: run NTP with slewing on the capturing host, and "
-            "give the files of several hosts as several files",
+            "times, durations and jitter around it are wrong: run NTP with slewing where it was captured, "
+            "and give the files of several hosts as several files",
             first_us=survey.first_step_us,
         )
 
