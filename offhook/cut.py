@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from capture.block import Source
+from capture.cutting.connections import connecting
 from capture.cutting.directory import Directory
 from capture.cutting.endpoints import Endpoint
 from capture.cutting.frames import Frame, FrameSource, Heard
@@ -201,7 +202,7 @@ def _belonging(gathered: Gathered, call_ids: Set[bytes], records: Sequence[CallR
         for each in gathered.heard
         if (call_id_of(each.payload) in call_ids if each.sip else own.has(each))
     ]
-    numbers = sorted({number for each in heard for number in each.frames})
+    numbers = sorted({number for each in heard for number in each.frames} | connecting(gathered, heard))
     return renumbered([gathered.frames[number] for number in numbers], numbers, heard)
 
 
