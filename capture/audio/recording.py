@@ -53,9 +53,9 @@ def write_recording(
     if not audible:
         raise AudioError("; ".join([*notes, *_not_decoded(tracks, nothing=True)]) or "no audio was captured")
     rate = max(track.rate for track in audible)
-    spans = [track.span_ns for track in audible]
-    begin = min([since for since, _ in spans] + ([] if begin_ns is None else [begin_ns]))
-    end = max([until for _, until in spans] + ([] if end_ns is None else [end_ns]))
+    spans = {id(track): track.span_ns for track in audible}
+    begin = min([since for since, _ in spans.values()] + ([] if begin_ns is None else [begin_ns]))
+    end = max([until for _, until in spans.values()] + ([] if end_ns is None else [end_ns]))
     frames = -(-(end - begin) * rate // SECOND_NS)
     if frames > wav.frames_max():
         frames = wav.frames_max()
@@ -68,7 +68,7 @@ def write_recording(
         for number, side in enumerate(SIDES):
             channel = Channel(samples[:, number], rate, begin)
             by_stream = {id(track.stream): track for track in audible if track.stream.side == side}
-            kept = without_doubles((track.stream, track.span_ns) for track in by_stream.values())
+            kept = without_doubles((track.stream, spans[id(track)]) for track in by_stream.values())
             heard += sum(channel.play(by_stream[id(stream)]) for stream in kept)
         if not heard:
             raise AudioError("; ".join([*notes, *_not_decoded(tracks, nothing=True)]))
