@@ -102,8 +102,10 @@ def _ask(state: RegistrationState, exchange: Exchange, packet: SipPacket, messag
 def _behind_nat(contact: NameAddr, packet: SipPacket, message: SipMessage) -> bool:
     """Whether a phone names an address that is not the one it sends from; behind a proxy nobody knows."""
     host = contact.uri.host
-    is_address = ":" in host or (host and _ADDRESS.issuperset(host))
-    return bool(is_address) and len(message.vias) == 1 and host.strip("[]") != address_text(packet.src_ip)
+    if not host or host.strip("[]") == address_text(packet.src_ip):
+        return False
+    is_address = ":" in host or _ADDRESS.issuperset(host)
+    return is_address and len(message.vias) == 1
 
 
 # answers
