@@ -20,7 +20,7 @@ from typing import Final
 from offhook.dev import jars
 from offhook.errors import CommandError
 
-START_S: Final = 60
+START_S: Final = 120
 STOP_S: Final = 30
 _POLL_S: Final = 0.05
 _LOG_TAIL: Final = 400
