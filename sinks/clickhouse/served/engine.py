@@ -31,7 +31,13 @@ _RIGHTS: Final = (
 )
 """No SOURCES (files, URLs, servers), no dictionaries, functions, SYSTEM, BACKUP, DROP DATABASE."""
 
-_FIXED: Final = ("merge_tree_disk", "merge_tree_storage_policy")
+_OFF: Final = (
+    "input_format_values_interpret_expressions",
+    "input_format_values_deduce_templates_of_expressions",
+)
+"""VALUES are data, which nobody judges: no function runs in them."""
+
+_FIXED: Final = ("merge_tree_disk", "merge_tree_storage_policy", *_OFF)
 """A table's disk can be a bucket or a folder anywhere."""
 
 _BETWEEN: Final[Mapping[str, int]] = {
@@ -52,9 +58,10 @@ def configuration(database: str, path: Path) -> str:
     constraints = "".join(f"<{name}><const/></{name}>" for name in _FIXED) + "".join(
         f"<{name}><min>1</min><max>{most}</max></{name}>" for name, most in _BETWEEN.items()
     )
+    off = "".join(f"<{name}>0</{name}>" for name in _OFF)
     return (
         f"<clickhouse><users_config>{escape(str(path))}</users_config>"
-        f"<profiles><default><constraints>{constraints}</constraints></default></profiles>"
+        f"<profiles><default>{off}<constraints>{constraints}</constraints></default></profiles>"
         "<quotas><default/></quotas>"
         "<users><default><password/><networks><ip>::/0</ip></networks><profile>default</profile>"
         f"<quota>default</quota><grants>{grants}</grants></default></users></clickhouse>"

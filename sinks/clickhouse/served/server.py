@@ -107,8 +107,8 @@ class Server:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-        self._killers.shutdown()
-        self._threads.shutdown()
+        for pool in (self._killers, self._threads):  # in a thread: what they still do may need the loop
+            await asyncio.to_thread(pool.shutdown)
         self._connections.close()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:

@@ -38,7 +38,7 @@ _HARMLESS: Final = re.compile(
 )
 _OUTPUT: Final = re.compile(r"output_format_(?!schema)\w+")
 _INPUT: Final = re.compile(
-    r"input_format_\w+|insert_\w+|async_insert\w*|wait_for_async_insert\w*|max_insert_block_size"
+    r"input_format_(?!values_)\w+|insert_\w+|async_insert\w*|wait_for_async_insert\w*|max_insert_block_size"
     r"|min_insert_block_size_\w+|mutations_sync|alter_sync|optimize_throw_if_noop|throw_on_max_partitions\w*"
     r"|max_partitions_per_insert_block|lightweight_deletes_sync|allow_experimental_\w+_type"
 )

@@ -239,6 +239,28 @@ def test_a_url_cannot_set_what_a_statement_cannot(reading: Served) -> None:
         assert (answer.status, answer.code) == (403, 164), name
 
 
+def test_values_are_data(writing: Served, outside: Path) -> None:
+    """The engine would run expressions in VALUES."""
+    made = writing.ask("CREATE TABLE taken (x String, y UInt8) ENGINE = Memory", password=TOKEN)
+    assert made.status == 200, made.text
+    for statement, values in (
+        ("INSERT INTO taken VALUES (file('{file}'), 1)", {}),
+        ("INSERT INTO taken VALUES ('a', 1), (concat('', file('{file}')), 1)", {}),
+        ("INSERT INTO taken (x) VALUES (file('{file}'))", {"input_format_values_interpret_expressions": "1"}),
+        ("INSERT INTO taken (* EXCEPT(y)) VALUES (file('{file}'))", {}),
+        (
+            "INSERT INTO taken SETTINGS input_format_values_interpret_expressions=1"
+            " VALUES (file('{file}'), 1)",
+            {},
+        ),
+        ("INSERT INTO taken FORMAT Values (file('{file}'), 1)", {}),
+    ):
+        answer = writing.ask(statement.format(file=outside), password=TOKEN, **values)
+        assert answer.code in {164, 344, 452, 497}, (statement, answer.text)
+        assert SECRET not in answer.text
+    assert writing.value("SELECT countIf(x != 'a') FROM taken", password=TOKEN) in {0, "0"}
+
+
 def test_readonly_cannot_be_lifted_by_the_url(reading: Served) -> None:
     assert reading.ask("INSERT INTO migrations (version) VALUES (99)", readonly="0").code == 164
     assert reading.value("SELECT getSetting('readonly')", readonly="0") == 2
