@@ -4,7 +4,7 @@ Run: python -m benchmarks.store [CAPTURE] [--runs N] [--records N] [--folder DIR
 
 1. CPU of whole processes for 2000 calls of 20 s (4.0 million packets), or the capture given, without and
    with `--db`: calls, streams and windows stored; the least of some runs.
-2. 10 million calls over 10 days, made inside of ClickHouse out of the first part's (store_rows.py), as
+2. 10 million calls over 10 days, made inside of ClickHouse out of the first part's (_store_rows.py), as
    inserted, in parts of half a million: wall time of the product's own questions through
    clickhouse-connect, the least of some runs (each asks for another call, hour or number), and bytes on disk.
    It takes 3 GB of disk.
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks._process import OFFHOOK, cost, generate
-from benchmarks.store_rows import DAYS, FIRST_DAY, fill
+from benchmarks._store_rows import DAYS, FIRST_DAY, fill
 from offhook.queries.page import Place, calls_page
 from offhook.queries.selection import CallSelection
 from offhook.queries.sorting import parse_sort
