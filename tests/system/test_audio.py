@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from capture.audio import RtpPacket, VoiceStream, write_recording
+from capture.audio import Format, RtpPacket, VoiceStream, write_recording
 from capture.audio.amr import NARROWBAND_BITS
 from offhook.main import main
 from tests.capture.audio.voices import NAMES, Voice, decode, pitch, voice
@@ -226,9 +226,6 @@ def test_mistakes_are_one_line(
     assert capture.read_bytes() == before
 
 
-G729_SOURCE: Final = 0x3AA6D922
-
-
 def test_of_several_calls_with_one_call_id_the_one_asked_for_is_heard(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -270,7 +267,7 @@ REAL: Final = {
         0xA2FF620F, 0x6399BBC1, "libopencore_amrnb", 8000, 8000,
     ),
 }  # fmt: skip
-"""Real calls; the other codecs' real frames are in no call of the collection."""
+"""Real calls."""
 
 
 def amr_frame(payload: bytes) -> bytes:
@@ -334,16 +331,51 @@ def test_a_real_call_sounds_as_pyav_decodes_what_tshark_sees(tmp_path: Path, nam
         assert sound[:, channel].any()
 
 
-def test_real_frames_of_g729(tmp_path: Path) -> None:
-    """A capture of media alone: its frames through the room's own face."""
-    found = tshark_packets(CAPTURES / "ntop_nDPI__tests_cfgs_default_pcap_stun_classic.pcap", G729_SOURCE)
-    packets = [
-        RtpPacket(arrival, sequence, timestamp, 18, payload)
-        for sequence, timestamp, arrival, payload in found
-    ]
-    assert len(packets) >= 10
-    write_recording(tmp_path / "call.wav", [VoiceStream("b", 0, (0,), {}, packets)], None, None)
+MEDIA_ALONE: Final = {
+    # capture: SSRC, payload type, format, FFmpeg's decoder, its rate, the codec's frame in octets (0: all)
+    "ntop_nDPI__tests_cfgs_default_pcap_stun_classic.pcap": (
+        0x3AA6D922, 18, Format("G729", 8000), "g729", 8000, 10,
+    ),
+    "signalwire_freeswitch__tests_unit_pcap_milliwatt.pcmu.rtp.pcap": (
+        0x61DCF074, 0, Format("PCMU", 8000), "pcm_mulaw", 8000, 0,
+    ),
+    "asterisk_testsuite__tests_codecs_opus_fec_16_bit_48khz_60_fec_dropped.pcapng": (
+        0x3760BFAA, 107, Format("OPUS", 48000, 2), "libopus", 48000, 0,
+    ),
+}  # fmt: skip
+"""Captures without signalling."""
+
+
+@pytest.mark.parametrize("name", MEDIA_ALONE)
+def test_real_media_sounds_as_pyav_decodes_its_frames(tmp_path: Path, name: str) -> None:
+    """Through the room's own face; the last one has lost packets, which are silence."""
+    ssrc, kind, form, decoder, rate, frame = MEDIA_ALONE[name]
+    found = tshark_packets(CAPTURES / name, ssrc)
+    sent = [RtpPacket(arrival, number, time, kind, payload) for number, time, arrival, payload in found]
+    write_recording(tmp_path / "call.wav", [VoiceStream("b", 0, (0,), {kind: form}, sent)], None, None)
+    with wave.open(str(tmp_path / "call.wav")) as written:
+        sound = np.frombuffer(written.readframes(written.getnframes()), "<i2").reshape(-1, 2)[:, 1]
+    size = frame or max(len(packet.payload) for packet in sent)
+    frames = [each.payload[at : at + size] for each in sent for at in range(0, len(each.payload), size)]
+    samples = decode(decoder, rate, frames)
+    each = len(samples) // len(sent)
+    expected = np.zeros(len(sound), np.int16)
+    for n, packet in enumerate(sent):
+        at = (packet.timestamp - sent[0].timestamp & 0xFFFFFFFF) * rate // form.clock_rate
+        expected[at : at + each] = samples[n * each : (n + 1) * each]
+    np.testing.assert_array_equal(sound, expected)
+    span = (sent[-1].timestamp - sent[0].timestamp & 0xFFFFFFFF) * rate // form.clock_rate
+    assert len(sound) == span + each
+    missing = sent[-1].sequence - sent[0].sequence + 1 - len(sent)
+    assert missing == (29 if "dropped" in name else 0)
+
+
+def test_a_real_tone_is_heard(tmp_path: Path) -> None:
+    """A milliwatt: 1004 Hz at 0 dBm0."""
+    name = "signalwire_freeswitch__tests_unit_pcap_milliwatt.pcmu.rtp.pcap"
+    found = tshark_packets(CAPTURES / name, MEDIA_ALONE[name][0])
+    sent = [RtpPacket(arrival, number, time, 0, payload) for number, time, arrival, payload in found]
+    write_recording(tmp_path / "call.wav", [VoiceStream("a", 0, (0,), {}, sent)], None, None)
     with wave.open(str(tmp_path / "call.wav")) as written:
         sound = np.frombuffer(written.readframes(written.getnframes()), "<i2").reshape(-1, 2)
-    frames = [each.payload[at : at + 10] for each in packets for at in range(0, len(each.payload), 10)]
-    np.testing.assert_array_equal(sound[:, 1], decode("g729", 8000, frames)[: len(sound)])
+    assert pitch(sound[:, 0], 8000) == pytest.approx(1004, abs=5)
