@@ -23,7 +23,7 @@ Keep = Callable[[Frame], bool]
 def generated(options: str = "--calls 3 --seconds 6") -> Path:
     """Healthy calls."""
     made = Path(mkdtemp(prefix="explain-")) / "calls.pcap"
-    command = [sys.executable, TOOLS / "gen_calls.py", *options.split(), "--out", made]
+    command = [sys.executable, str(TOOLS / "gen_calls.py"), *options.split(), "--out", str(made)]
     subprocess.run(command, check=True, capture_output=True)
     return made
 
