@@ -63,7 +63,8 @@ def write_recording(
     path = path.resolve()
     beside = path.with_name(path.name + ".part")
     try:
-        samples = wav.create(beside, rate, frames)
+        sounding = sum(track.sound_ns for track in audible) * rate // SECOND_NS
+        samples = wav.create(beside, rate, frames, sounding)
         heard = 0
         for number, side in enumerate(SIDES):
             channel = Channel(samples[:, number], rate, begin)

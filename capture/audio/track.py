@@ -65,6 +65,11 @@ class Track:
         ends = [place.at_ns + self._heard[packet.payload_type].packet_ns for packet, place in self._placed]
         return min(starts), max(ends)
 
+    @property
+    def sound_ns(self) -> int:
+        """About how much of that time there is sound."""
+        return sum(self._heard[packet.payload_type].packet_ns for packet, _ in self._placed)
+
     def sounds(self) -> Iterator[Sound]:
         """The packets' sound, in the order in which they were sent; those without any are left out."""
         for payload_type, group in groupby(self._placed, lambda each: each[0].payload_type):
@@ -105,6 +110,7 @@ def _listen(stream: VoiceStream, packets: list[RtpPacket]) -> dict[int, _Heard]:
         first = [packet for packet in packets if packet.payload_type == payload_type][:AUDIO_BATCH]
         samples = [0 if each is None else len(each) for each in trial.decode([one.payload for one in first])]
         clock = measured_clock(list(steps_of(first, samples)), decoder.rate, clock)
-        usual = Counter(samples).most_common(1)[0][0]
-        found[payload_type] = _Heard(form, decoder, clock, usual * SECOND_NS // decoder.rate)
+        usual = Counter(filter(None, samples)).most_common(1)
+        packet_ns = usual[0][0] * SECOND_NS // decoder.rate if usual else _USUAL_NS
+        found[payload_type] = _Heard(form, decoder, clock, packet_ns)
     return found

@@ -1,5 +1,8 @@
 """A stereo WAV of 16 bits, written where sound is and left empty (a hole in the file) where none is."""
 
+import errno
+import os
+import shutil
 import struct
 from pathlib import Path
 from typing import Final
@@ -22,9 +25,15 @@ def frames_max() -> int:
     return AUDIO_BYTES_MAX // FRAME
 
 
-def create(path: Path, rate: int, frames: int) -> npt.NDArray[np.int16]:
-    """A silent WAV; returns its samples, (frames, 2), to be written to. Raises OSError."""
+def create(path: Path, rate: int, frames: int, sounding: int) -> npt.NDArray[np.int16]:
+    """A silent WAV; returns its samples, (frames, 2), to be written to.
+
+    Raises OSError, also where the disk has no room for `sounding` frames: a write to a mapped file could
+    not say so.
+    """
     size = frames * FRAME
+    if shutil.disk_usage(path.parent).free < min(size, sounding * FRAME):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     head = _HEAD.pack(
         b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, _PCM, CHANNELS, rate, rate * FRAME, FRAME, 16, b"data", size
     )

@@ -1,5 +1,6 @@
 """A call's streams as a WAV: each side on its channel, at its time, once."""
 
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -240,3 +241,24 @@ def test_long_sound_is_the_same_from_end_to_end(tmp_path: Path) -> None:
     samples = tone(8000, 440, 60.0)
     _, sound = record(tmp_path, [plain(samples)])
     np.testing.assert_array_equal(sound[:, 0], samples)
+
+
+def test_a_full_disk_is_said_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    with pytest.raises(OSError, match="No space left"):
+        write_recording(tmp_path / "call.wav", [stream(voice("PCMU"))], None, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_good_packet_among_damaged_ones_is_heard(tmp_path: Path) -> None:
+    spoken = voice("GSM")
+    packets = [
+        msgspec.structs.replace(each, payload=each.payload if n == 9 else b"x")
+        for n, each in enumerate(spoken.packets()[:10])
+    ]
+    recording, sound = record(tmp_path, [stream(spoken, packets=packets)])
+    assert recording.notes == ("side a: 9 of 10 packets of GSM could not be decoded: silence",)
+    assert len(sound) == 1600 and sound[1440:, 0].any() and not sound[:1440].any()
