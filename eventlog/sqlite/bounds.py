@@ -5,8 +5,8 @@ from typing import Final
 OFFSET_BITS: Final = 40
 """Bits of a record's row id that are its offset; the ones above number its topic and partition."""
 
-BUSY_S: Final = 30.0
-"""How long to wait for another process that holds the file."""
+STATEMENTS: Final = 64
+"""Prepared statements kept."""
 
 WAL_BYTES: Final = 64 << 20
 """What the write-ahead log is cut back to after it was checkpointed."""

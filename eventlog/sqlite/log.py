@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from eventlog.log import Entry, LogError
-from eventlog.sqlite.bounds import BUSY_S, OFFSET_BITS, PAGE_CACHE_KIB, TRIMMED_AT_ONCE, WAL_BYTES
+from eventlog.sqlite.bounds import OFFSET_BITS, TRIMMED_AT_ONCE
+from eventlog.sqlite.file import open_file
 from eventlog.sqlite.settings import SqliteSettings
 from eventlog.topics import BY_NAME
 from schemas import framing
@@ -20,18 +21,11 @@ from schemas import framing
 Place = tuple[str, int]
 """Topic and partition."""
 
-_VERSION: Final = 1
 _HOUR_MS: Final = 3_600_000
 
-_TABLES: Final = """
-CREATE TABLE places (number INTEGER PRIMARY KEY, topic TEXT NOT NULL, part INTEGER NOT NULL,
-    first INTEGER NOT NULL, next INTEGER NOT NULL, UNIQUE (topic, part));
-CREATE TABLE records (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL);
-CREATE TABLE state (owner TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (owner, key))
-    WITHOUT ROWID;
-CREATE TABLE applied (owner TEXT NOT NULL, topic TEXT NOT NULL, part INTEGER NOT NULL, at INTEGER NOT NULL,
-    PRIMARY KEY (owner, topic, part)) WITHOUT ROWID;
-"""
+_SAVE: Final = (
+    "INSERT INTO state VALUES (?, ?, ?) ON CONFLICT (owner, key) DO UPDATE SET value = excluded.value"
+)
 
 
 class _Partition:
@@ -103,7 +97,7 @@ class SqliteLog:
         self._open_steps: set[str] = set()
         self._subscribers: dict[Place, set[str]] = {}
         self._applied: dict[str, dict[Place, int]] = {}
-        self._db = self._opened(settings or SqliteSettings())
+        self._db = open_file(path, settings or SqliteSettings())
         try:
             self._places = self._load()
         except BaseException:
@@ -214,51 +208,6 @@ class SqliteLog:
 
     # --- the file ---
 
-    def _opened(self, settings: SqliteSettings) -> sqlite3.Connection:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.touch(mode=0o600)  # it holds what people say to whom
-            db = sqlite3.connect(
-                self._path,
-                timeout=BUSY_S,
-                isolation_level=None,
-                check_same_thread=False,
-                cached_statements=64,
-            )
-            try:
-                # One process alone: its numbers of the next offsets are in memory.
-                db.execute("PRAGMA locking_mode = EXCLUSIVE")
-                db.execute("PRAGMA busy_timeout = 0")
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute(f"PRAGMA synchronous = {settings.synchronous}")
-                db.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
-                db.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
-                self._prepare(db)
-            except BaseException:
-                db.close()
-                raise
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise LogError(f"{self._path}: another process has this log open") from None
-            raise LogError(f"{self._path}: cannot be opened: {error}") from None
-        except sqlite3.DatabaseError as error:
-            raise LogError(f"{self._path}: is no log of offhook: {error}") from None
-        except OSError as error:
-            raise LogError(f"{self._path}: {error.strerror}") from None
-        return db
-
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        db.execute("BEGIN IMMEDIATE")
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if version == 0 and tables == 0:
-            for statement in _TABLES.split(";"):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {_VERSION}")
-        elif version != _VERSION:
-            raise LogError(f"{self._path}: is no log of this version ({version}, wanted {_VERSION})")
-        db.execute("COMMIT")
-
     def _load(self) -> dict[Place, _Partition]:
         rows = self._db.execute("SELECT topic, part, number, first, next FROM places").fetchall()
         for topic, part, *_ in rows:
@@ -308,7 +257,7 @@ class SqliteLog:
         with self._writing() as moved:
             self._insert(moved, step.records)
             self._db.executemany("DELETE FROM state WHERE owner = ? AND key = ?", gone)
-            self._db.executemany("REPLACE INTO state VALUES (?, ?, ?)", kept)
+            self._db.executemany(_SAVE, kept)
             self._db.executemany(
                 "REPLACE INTO applied VALUES (?, ?, ?, ?)",
                 [(owner, topic, part, at) for (topic, part), at in step.offsets.items()],
