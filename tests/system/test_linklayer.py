@@ -19,10 +19,13 @@ from capture.slow.fragments import Fragments
 from capture.slow.links import LINK_LAYERS
 from capture.slow.network import by_protocol, extensions, ip, ipv4, ipv6
 from capture.slow.tunnels import under_udp
+from offhook.cut import cut
+from offhook.settings import Settings
 from tests.capture import packets, writers
 from tests.capture.listening import Heard, blocks_of, listen, listen_to
 from tests.capture.slow.captures import Frame, frames, innermost, tshark
 from tests.paths import CAPTURES
+from tests.system import story
 
 FOLDER: Final = CAPTURES / "linklayer"
 INDEX: Final = [line.split("\t")[0] for line in (FOLDER / "INDEX.tsv").read_text().splitlines()[1:]]
@@ -385,3 +388,19 @@ def test_calls_in_a_tunnel_are_heard_as_without_it(stack: str) -> None:
     ]
     assert heard.packets_by_stream() == expected.packets_by_stream()
     assert sum(heard.packets_by_stream().values()) == 10
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_call_is_cut_out_of_a_tunnel_whole(tmp_path: Path, stack: str) -> None:
+    """What looks for one call alone walks the same headers as the sensor."""
+    listening = ("10.0.0.1", 4000), ("10.0.0.2", 6000)
+    dialog = story.Dialog().answered(*map(story.sdp, listening)).hang_up(2.0)
+    plain = [*dialog.frames, *story.rtp(*listening, 1.1, 1.9), *story.rtp(*listening[::-1], 1.1, 1.9, ssrc=2)]
+    told = []
+    for frame in sorted(plain, key=lambda each: each.time_us):
+        data = wrapped(stack, frame.ip)
+        told.append(writers.Frame(frame.time_us * 1000, data, len(data)))
+    (tmp_path / "call.pcap").write_bytes(writers.pcap(told))
+    found = cut([str(tmp_path / "call.pcap")], "story", Settings())
+    assert [frame.data for frame in found.frames] == [frame.data for frame in told]
+    assert [sum(1 for _ in found.packets_of(stream)) for stream in found.streams] == [40, 40]
