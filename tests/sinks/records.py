@@ -21,13 +21,10 @@ def of_captures(*paths: Path, want: str = "calls") -> list[Any]:
 
 def call(number: int = 0, **changes: Any) -> CallRecord:
     """A call of its own: id, Call-ID and start go by its number."""
-    return replace(
-        CALL,
-        cdr_id=f"00000000-0000-5000-8000-{number:012x}",
-        call_id=f"call-{number}@example.net",
-        start=CALL.start + number,
-        **changes,
-    )
+    cdr_id, call_id = f"00000000-0000-5000-8000-{number:012x}", f"call-{number}@example.net"
+    streams = [replace(stream, cdr_id=cdr_id, call_id=call_id) for stream in CALL.streams]
+    own = {"cdr_id": cdr_id, "call_id": call_id, "start": CALL.start + number, "streams": streams}
+    return replace(CALL, **(own | changes))
 
 
 def window(number: int = 0) -> WindowRow:
