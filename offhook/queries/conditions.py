@@ -1,7 +1,7 @@
 """The terms of --filter as conditions of SQL: the same rows as `offhook.filters` chooses in Python.
 
-A value that is not known (NULL) matches nothing but `!=`, so a test of one value is never NULL here:
-`ifNull(test, 0)` before it is negated.
+A value that is not known (NULL) matches nothing but `!=`. WHERE takes a NULL condition for false, so tests
+stay plain, as the bloom filters of the table need them; what is negated is made sure not to be NULL first.
 """
 
 from collections.abc import Callable, Iterable
@@ -47,12 +47,12 @@ def _condition(term: Term, field: Field, clock: Clock, values: Parameters) -> st
         return _any(field, lambda value: f"{value} {term.operator} {limit}")
     written = [part.strip() for part in term.value.split("|") if part.strip()]
     matches = _any(field, lambda value: _one_of(field.match(value, part, clock, values) for part in written))
-    return matches if term.operator == "=" else f"NOT {matches}"
+    return matches if term.operator == "=" else f"NOT ifNull({matches}, 0)"
 
 
 def _any(field: Field, test: Callable[[str], str]) -> str:
-    """One of the field's values passes; never NULL."""
-    single = [f"ifNull({test(value)}, 0)" for value in field.values]
+    """One of the field's values passes."""
+    single = [test(value) for value in field.values]
     many = [f"arrayExists(x -> {test('x')}, {array})" for array in field.arrays]
     return _one_of(single + many)
 

@@ -38,8 +38,11 @@ if TYPE_CHECKING:
 Id = tuple[int, str]
 """A call's start in µs, and its cdr_id."""
 
-_IDS_AT_ONCE: Final = 500
-"""Calls fetched by one statement: their ids travel with it, and a server's URL has an end."""
+_FETCHED_AT_ONCE: Final = 500
+"""Calls fetched by one statement: they are held at once."""
+
+_CHECKED_AT_ONCE: Final = 5000
+"""Calls looked at by one statement: their ids travel with it, and a server's URL ends at a megabyte."""
 
 _MORE: Final = 4
 """By how much the search grows when old versions have crowded out the newest."""
@@ -98,17 +101,9 @@ def calls_by_id(client: Client, ids: Sequence[Id], *, children: bool) -> Iterato
     """The newest version of calls, in the order of their ids."""
     read = call_reader(children=children)
     columns = ", ".join(call_columns(children=children))
-    for at in range(0, len(ids), _IDS_AT_ONCE):
-        some = ids[at : at + _IDS_AT_ONCE]
-        found = _rows(
-            client,
-            f"SELECT {columns} FROM cdr FINAL WHERE (start, cdr_id) IN ("
-            "SELECT fromUnixTimestamp64Micro(at, 'UTC'), toUUID(id) FROM"
-            " (SELECT {starts:Array(Int64)} AS starts, {ids:Array(String)} AS ids)"
-            " ARRAY JOIN starts AS at, ids AS id)",
-            {"starts": [start for start, _ in some], "ids": [cdr_id for _, cdr_id in some]},
-        )
-        calls = {call.cdr_id: call for call in map(read, found)}
+    for at in range(0, len(ids), _FETCHED_AT_ONCE):
+        some = ids[at : at + _FETCHED_AT_ONCE]
+        calls = {call.cdr_id: call for call in map(read, _final(client, some, columns))}
         yield from (calls[cdr_id] for _, cdr_id in some if cdr_id in calls)
 
 
@@ -176,36 +171,45 @@ def _all(client: Client, statement: str, parameters: Parameters, read: Reader) -
 
 def _ids(client: Client, selection: CallSelection, sort: Sort, days: str, wanted: int) -> list[Id]:
     """The first calls in the order of the sort, within some days."""
-    condition, values = f"({selection.condition}) AND ({days})", selection.parameters.values
     depth = 2 * wanted + 100
     while True:
-        candidates = (
-            f"SELECT start, cdr_id, version, stored_at FROM cdr WHERE {condition}"
-            f" ORDER BY {sort.clause} LIMIT {depth}"
-        )
-        found = _rows(
+        candidates = _rows(
             client,
-            "SELECT start, cdr_id FROM cdr FINAL"
-            f" WHERE (start, cdr_id, version, stored_at) IN ({candidates}) AND ({days})"
-            f" ORDER BY {sort.clause} LIMIT {wanted}",
-            values,
+            f"SELECT start, cdr_id, version, stored_at FROM cdr WHERE ({selection.condition}) AND ({days})"
+            f" ORDER BY {sort.clause} LIMIT {depth}",
+            selection.parameters.values,
         )
-        if len(found) >= wanted or _count(client, condition, values, depth) < depth:
-            return [(start, cdr_id) for start, cdr_id in found]
+        unique = list(dict.fromkeys(map(tuple, candidates)))
+        newest = _newest(client, [(start, cdr_id) for start, cdr_id, *_ in unique])
+        found = [(start, cdr_id) for start, cdr_id, *_ in filter(newest.__contains__, unique)]
+        if len(found) >= wanted or len(candidates) < depth:
+            return found[:wanted]
         depth *= _MORE
+
+
+def _newest(client: Client, ids: Sequence[Id]) -> set[tuple[Any, ...]]:
+    """Start, cdr_id, version and stored_at of the newest version of calls."""
+    found: set[tuple[Any, ...]] = set()
+    for at in range(0, len(ids), _CHECKED_AT_ONCE):
+        some = ids[at : at + _CHECKED_AT_ONCE]
+        found |= set(map(tuple, _final(client, some, "start, cdr_id, version, stored_at")))
+    return found
+
+
+def _final(client: Client, ids: Sequence[Id], columns: str) -> Sequence[Sequence[Any]]:
+    """Columns of the newest version of each call."""
+    return _rows(
+        client,
+        f"SELECT {columns} FROM cdr FINAL WHERE (start, cdr_id) IN ("
+        "SELECT fromUnixTimestamp64Micro(at, 'UTC'), toUUID(id) FROM"
+        " (SELECT {starts:Array(Int64)} AS starts, {ids:Array(String)} AS ids)"
+        " ARRAY JOIN starts AS at, ids AS id)",
+        {"starts": [start for start, _ in ids], "ids": [cdr_id for _, cdr_id in ids]},
+    )
 
 
 def _rows(client: Client, statement: str, values: dict[str, Any]) -> Sequence[Sequence[Any]]:
     return client.query(statement, parameters=values, query_formats=dict(FORMATS)).result_rows
-
-
-def _count(client: Client, condition: str, values: dict[str, Any], at_most: int) -> int:
-    """How many versions match, counted up to a number."""
-    return int(
-        _rows(client, f"SELECT count() FROM (SELECT 1 FROM cdr WHERE {condition} LIMIT {at_most})", values)[
-            0
-        ][0]
-    )
 
 
 def _days(client: Client, sort: Sort, *, growing: bool = True) -> Iterator[str]:

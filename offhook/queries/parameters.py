@@ -8,6 +8,7 @@ class Parameters:
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
+        self._known: dict[tuple[str, str], str] = {}
 
     def text(self, value: str) -> str:
         """A placeholder of type String."""
@@ -30,6 +31,7 @@ class Parameters:
         return f"fromUnixTimestamp64Micro({self.whole(time_us)}, 'UTC')"
 
     def _add(self, value: Any, kind: str) -> str:
-        name = f"p{len(self.values)}"
-        self.values[name] = value
-        return f"{{{name}:{kind}}}"
+        """The same value of the same type travels once."""
+        known = self._known.setdefault((kind, repr(value)), f"p{len(self.values)}")
+        self.values[known] = value
+        return f"{{{known}:{kind}}}"
