@@ -12,6 +12,9 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
 _COMMON: Final = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url")
+_UNUSED: Final = ("--no-emit-package", "pandas", "--no-emit-package", "pyarrow")
+"""What chDB asks for and we do not use: 300 MB. Hence the locks are installed with --no-deps."""
+
 _QUIET: Final = ("--quiet", "--no-header", "--no-annotate", "--upgrade")
 
 
@@ -20,7 +23,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         subprocess.run([f"{folder}/bin/pip", "install", "--quiet", "uv"], check=True)
-        compile_lock = [f"{folder}/bin/uv", "pip", "compile", *_COMMON, *_QUIET, "pyproject.toml"]
+        compile_lock = [f"{folder}/bin/uv", "pip", "compile", *_COMMON, *_QUIET, *_UNUSED, "pyproject.toml"]
+        compile_lock += ["--extra", "all"]
         subprocess.run([*compile_lock, "-o", "requirements.lock"], cwd=ROOT, check=True)
         dev = ["--extra", "dev", "-c", "requirements.lock", "-o", "requirements-dev.lock"]
         subprocess.run([*compile_lock, *dev], cwd=ROOT, check=True)
