@@ -96,7 +96,6 @@ def measure_reading(store: Store, records: int) -> None:
     say("an hour's chart by minute", least(lambda: chart(store, next(hours))), CHART_MS, "ms")
     size = _one(store, "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND table = 'cdr'")
     say("disk for a million calls", size / records, MB_A_MILLION, "MB")
-    print("largest columns, bytes a call: " + ", ".join(_largest(store, records)))
 
 
 def page(store: Store, terms: str) -> list[Any]:
@@ -146,15 +145,6 @@ def _ids(store: Store, number: int) -> list[str]:
     each = max(number // DAYS, 1) + 1
     rows = store.client.query(f"SELECT cdr_id FROM cdr LIMIT {each} BY toDate(start)").result_rows
     return [str(cdr_id) for (cdr_id,) in rows][:number]
-
-
-def _largest(store: Store, records: int) -> Iterator[str]:
-    rows = store.client.query(
-        "SELECT column, sum(column_data_compressed_bytes) AS bytes FROM system.parts_columns"
-        " WHERE active AND table = 'cdr' GROUP BY column ORDER BY bytes DESC LIMIT 12"
-    ).result_rows
-    for column, size in rows:
-        yield f"{column} {size / records:.1f}"
 
 
 def _one(store: Store, statement: str) -> float:
