@@ -63,15 +63,15 @@ class Keeper:
         self._unmatched = tables.RTP_UNMATCHED
         self._live = live
         self._flushed_at = time.monotonic()
+        self._passing: Iterator[Row] = iter(())
 
     def rows(self, analysis: Analysis) -> Iterator[Row]:
         """The rows of the analysis, each kept before it is given; all are stored when they end."""
         if self._live:
             self._flush_between_packets(analysis)
-        for row in analysis:
-            table = self._table(row)
-            if table is not None:
-                self._writer.add(table, row)
+        self._passing = iter(analysis)
+        for row in self._passing:
+            self._keep(row)
             yield row
         self._writer.flush()
         analysis.summary.warnings += self._refused()
@@ -92,12 +92,23 @@ class Keeper:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write what is kept, also when the run was interrupted or its output closed; close the store."""
+        """Store what is kept, also when the run was interrupted, and close the store.
+
+        A reader who has seen enough of the output (`| head`) does not end the storing.
+        """
         try:
+            if kind is not None and issubclass(kind, BrokenPipeError):
+                for row in self._passing:
+                    self._keep(row)
             if kind is None or not issubclass(kind, StoreError):
                 self._writer.flush()
         finally:
             self._store.close()
+
+    def _keep(self, row: Row) -> None:
+        table = self._table(row)
+        if table is not None:
+            self._writer.add(table, row)
 
     def _table(self, row: Row) -> Table | None:
         """Where a row belongs: a call's own streams go with the call."""

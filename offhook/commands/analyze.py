@@ -80,6 +80,8 @@ def run(options: argparse.Namespace) -> int:
     """Analyse the captures."""
     # numpy's linear algebra, which nothing here uses, would start a thread a core: a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if options.db is not None and (options.explain or options.call is not None):
+        raise UsageError("--db keeps everything found: leave out --call and --explain")
     if options.explain:
         from offhook.explain import run as explain
 

@@ -1,6 +1,7 @@
 """`analyze --db` and `offhook migrate`: whole commands over a store in a folder."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from schemas.cdr import CallRecord
 from sinks.clickhouse.client import Store, open_store
 from sinks.clickhouse.migrate import LATEST
 from sinks.clickhouse.reader import read_calls
-from tests.paths import OWN_CAPTURES
+from tests.paths import OWN_CAPTURES, ROOT
 from tests.sinks.records import count, of_captures, without_stored_at
 
 CAPTURE = OWN_CAPTURES / "isa-real-call.pcap"
@@ -88,6 +89,29 @@ def test_everything_is_stored_whatever_is_shown(run: Run, db: Path, tmp_path: Pa
     assert (code, out) == (0, "")
     assert len(shown.read_text().splitlines()) == 1  # the head alone
     assert without_stored_at(stored(db)) == without_stored_at(of_captures(CAPTURE))
+
+
+def test_a_reader_who_goes_does_not_end_the_storing(db: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = ["analyze", str(CAPTURE), str(OTHER), "--rows", "messages", "--format", "json", "--db", str(db)]
+    result = subprocess.run(
+        [sys.executable, "-m", "offhook.main", *command],
+        cwd=ROOT,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(write)
+    assert result.returncode == 0, result.stderr
+    assert without_stored_at(stored(db)) == without_stored_at(of_captures(CAPTURE, OTHER))
+
+
+@pytest.mark.parametrize("option", [("--call", "abc"), ("--explain",)])
+def test_one_call_is_not_kept_alone(run: Run, db: Path, option: tuple[str, ...]) -> None:
+    code, _, err = run("analyze", CAPTURE, "--db", db, *option)
+    assert (code, err.count("\n")) == (2, 1)
+    assert not db.exists()
 
 
 def test_streams_that_no_call_announced_are_stored(run: Run, db: Path, opened: Callable[[], Store]) -> None:
