@@ -14,6 +14,7 @@ _MULTICAST: Final = 224
 _EDGES: Final = (0, 255)
 _LINK_LOCAL: Final = 0xFE00
 _UNIQUE_LOCAL: Final = 0xFC00
+_LOCALHOST: Final = b"\x7f\0\0\1"
 _MAPPED_V4: Final = bytes(10) + b"\xff\xff"
 
 
@@ -21,7 +22,7 @@ class Addresses:
     """Masks packed addresses; the same address always alike, within a run.
 
     An IPv4 octet is replaced by one with as many digits, a group of IPv6 by one with as many; zero groups
-    stay, so every way to write an address keeps its length. What has a meaning of its own stays: loopback,
+    stay, so every way to write an address keeps its length. What has a meaning of its own stays: 127.0.0.1,
     multicast, 0.0.0.0, and that an address is private, shared (RFC 6598) or link-local. No /24 is masked as
     one of those in `avoid`, where another is left.
     """
@@ -64,7 +65,7 @@ class Addresses:
             if ip.startswith(_MAPPED_V4):
                 return _MAPPED_V4 + self.mask(ip[12:])
             return self._new_v6(ip)
-        if ip[0] >= _MULTICAST or ip[0] in (0, 127):
+        if ip[0] >= _MULTICAST or ip[0] == 0 or ip == _LOCALHOST:
             return ip
         network = self._networks.get(ip[:3])
         if network is None:
@@ -146,7 +147,7 @@ def _second_like(one: int, first: int, second: int) -> tuple[int, ...]:
 def _is_special(first: int, second: int) -> bool:
     """Is a.b.0.0 private (RFC 1918), shared (RFC 6598), or link-local (RFC 3927)?"""
     return (
-        first == 10
+        first in (10, 127)
         or (first == 172 and 16 <= second < 32)
         or (first == 192 and second == 168)
         or (first == 169 and second == 254)

@@ -12,6 +12,9 @@ RTCP_KEPT: Final = frozenset((200, 201, 205, 206, 207))
 """Sender and receiver reports, feedback, extended reports: numbers alone."""
 
 UDPTL_HEAD: Final = 3  # sequence number, length of the primary packet
+DIGITS: Final = 16
+"""Events that are dialled: 0 to 9, *, #, A to D."""
+
 _EXTENSION, _PADDING = 0x10, 0x20
 
 SILENCE: Final = {"PCMU": 0xFF, "PCMA": 0xD5}
@@ -42,8 +45,11 @@ def silent_rtp(packet: bytes, codec: str | None, event: bool) -> bytes:
 
 
 def _event(payload: bytes) -> bytes:
-    """Each event of four octets with its digit made 0."""
-    return b"".join(b"\0" + payload[at + 1 : at + 4] for at in range(0, len(payload), 4))
+    """Each event of four octets; a digit is made 0, a tone stays."""
+    return b"".join(
+        bytes((0 if payload[at] < DIGITS else payload[at],)) + payload[at + 1 : at + 4]
+        for at in range(0, len(payload), 4)
+    )
 
 
 def masked_rtcp(packet: bytes, text: Text) -> bytes:
