@@ -14,6 +14,7 @@ exact (measured under every kind of crash; see docs/architecture.md):
 import asyncio
 from collections.abc import Iterable, Mapping
 
+from eventlog.kafka.bounds import COMMIT_S
 from eventlog.kafka.errors import KafkaLogError
 from eventlog.kafka.restore import read_state
 from eventlog.kafka.settings import KafkaSettings
@@ -37,16 +38,19 @@ class Guard:
 
 
 class StagePartition:
-    """Partition `number` of a stage; its state is partition `number` of STAGE.state."""
+    """Partition `number` of a stage; its state is partition `number` of STAGE.state.
 
-    def __init__(self, settings: KafkaSettings, stage: str, number: int) -> None:
+    A commit that takes more than `commit_s` fails, its outcome unknown.
+    """
+
+    def __init__(self, settings: KafkaSettings, stage: str, number: int, commit_s: float = COMMIT_S) -> None:
         self.owner = f"{stage}-{number}"
         self._topic = f"{stage}.state"
         if self._topic not in BY_NAME:
             raise KafkaLogError(f"no topic {self._topic} in the catalogue")
         self._settings = settings
         self._number = number
-        self._transactor = Transactor(settings, self.owner)
+        self._transactor = Transactor(settings, self.owner, commit_s)
         self._pieces = StatePieces()
         self._lock = asyncio.Lock()
         self.applied: dict[Place, int] = {}

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -51,7 +50,7 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
                 raise ValueError("username needs a password: OFFHOOK_KAFKA_PASSWORD, or password_file")
         if bool(self.ssl_cert_file) != bool(self.ssl_key_file):
             raise ValueError("ssl_cert_file and ssl_key_file go together")
-        if "@" in urlsplit(self.schema_registry_url or "").netloc:
+        if "@" in (self.schema_registry_url or "").partition("//")[2].partition("/")[0]:
             raise ValueError("schema_registry_url: user and password have settings of their own")
         for name in ("partitions", "replication_factor"):
             count = getattr(self, name)

@@ -35,10 +35,14 @@ class Record(NamedTuple):
 
 
 class Transactor:
-    """The producer of one transactional id. One task at a time may use it."""
+    """The producer of one transactional id. One task at a time may use it.
 
-    def __init__(self, settings: KafkaSettings, transactional_id: str) -> None:
+    A failed transaction is not aborted here, where the brokers may be away: whoever opens next aborts it.
+    """
+
+    def __init__(self, settings: KafkaSettings, transactional_id: str, commit_s: float = COMMIT_S) -> None:
         self.id = transactional_id
+        self._commit_s = commit_s
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
 
@@ -78,17 +82,24 @@ class Transactor:
         producer = self._producer
         if producer is None:
             raise KafkaLogError(f"{self.id} is not open")
+        sent: list[asyncio.Future[object]] = []
         try:
-            async with asyncio.timeout(COMMIT_S), producer.transaction():
+            async with asyncio.timeout(self._commit_s):
+                await producer.begin_transaction()
                 # aiokafka commits although a record was refused: the futures alone tell.
-                sent = [await self._send(producer, record) for record in records]
+                for record in records:
+                    sent.append(await self._send(producer, record))
                 await asyncio.gather(*sent)
                 if group and offsets:
                     await producer.send_offsets_to_transaction(dict(offsets), self._settings.topic(group))
+                await producer.commit_transaction()
         except BaseException as error:
+            cause = _cause(producer)
+            for future in sent:
+                future.add_done_callback(_heard)  # else asyncio complains of each that nobody asked
             await self.close()
             if isinstance(error, Exception):
-                raise self._named(error) from error
+                raise self._named(cause or error) from error
             raise
 
     async def _send(self, producer: AIOKafkaProducer, record: Record) -> "asyncio.Future[object]":
@@ -103,7 +114,7 @@ class Transactor:
         )
         return sent
 
-    def _named(self, error: Exception) -> Exception:
+    def _named(self, error: BaseException) -> BaseException:
         """What to do about it."""
         reason = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, _FENCED):
@@ -113,3 +124,20 @@ class Transactor:
         if isinstance(error, OUTSIDE) and not isinstance(error, KafkaLogError):
             return UnsettledError(f"{self.id}: the step's outcome is unknown: {reason}")
         return error
+
+
+def _heard(future: "asyncio.Future[object]") -> None:
+    if not future.cancelled():
+        future.exception()
+
+
+def _cause(producer: AIOKafkaProducer) -> BaseException | None:
+    """Why the transaction failed, where aiokafka knows it: a send then only says that there is none.
+
+    It knows first of all that we were fenced, which must not be taken for anything that opening again mends.
+    """
+    ended = producer._txn_manager.wait_for_transaction_end()
+    if ended is None or not ended.done() or ended.cancelled():
+        return None
+    found: BaseException | None = ended.exception()
+    return found

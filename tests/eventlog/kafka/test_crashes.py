@@ -4,7 +4,9 @@ import asyncio
 import threading
 from pathlib import Path
 
-from eventlog.kafka.errors import KafkaLogError
+import pytest
+
+from eventlog.kafka.errors import KafkaLogError, UnsettledError
 from eventlog.kafka.log import KafkaLog
 from eventlog.kafka.partition import StagePartition
 from eventlog.kafka.settings import KafkaSettings
@@ -50,8 +52,28 @@ def test_a_killed_broker_loses_and_doubles_nothing(tmp_path: Path) -> None:
                 assert taken == list(range(part, RECORDS, 2))
         facts = [int(record.value) for record in run(seen(chosen, "cdr"))]
         assert facts == list(range(STEPS))
+        run(_hang(chosen, broker))
     finally:
         broker.kill()
+
+
+async def _hang(chosen: KafkaSettings, broker: Broker) -> None:
+    """A broker that stops answering fails the step in time; the next owner knows what came of it."""
+    part = StagePartition(chosen, "calls", 1, commit_s=1)
+    await part.open()
+    await part.commit({b"count": b"1"}, [Record("cdr", 1, b"", b"1")], {INPUT: 0})
+    broker.pause()
+    with pytest.raises(UnsettledError, match="calls-1: the step's outcome is unknown"):
+        await part.commit({b"count": b"2"}, [Record("cdr", 1, b"", b"2")], {INPUT: 1})
+    broker.resume()
+    state = await part.open()
+    facts = [record.value for record in await seen(chosen, "cdr", 1)]
+    assert (state, part.applied, facts) in (
+        ({b"count": b"1"}, {INPUT: 0}, [b"1"]),
+        ({b"count": b"2"}, {INPUT: 1}, [b"1", b"2"]),
+    )
+    await part.commit({b"count": b"3"}, [], {INPUT: 2})
+    await part.close()
 
 
 async def _steps(chosen: KafkaSettings, half_way: threading.Barrier) -> None:

@@ -224,3 +224,21 @@ def test_pieces_put_together_are_the_values_after_any_changes(steps: list[dict[b
             truth.pop(key, None)
     assert StatePieces().read(topic) == truth
     assert all(len(value) <= STATE_PIECE_BYTES + 2 for value in topic.values())
+
+
+def test_however_far_a_step_is_when_it_is_fenced_it_says_so(kafka: Kafka, prefix: str) -> None:
+    """aiokafka's sends only say that there is no transaction, once its sender knows that it is fenced."""
+
+    async def story() -> None:
+        chosen = await created(settings(kafka, prefix), *TOPICS)
+        for records in (0, 1, 300):
+            zombie, heir = StagePartition(chosen, "calls", 0), StagePartition(chosen, "calls", 0)
+            await zombie.open()
+            await heir.open()
+            changes = {b"%d" % number: os.urandom(5000) for number in range(records)}
+            with pytest.raises(FencedError):
+                await zombie.commit(changes, [Record("cdr", 0, b"", b"zombie")], {SIP: records})
+            await heir.close()
+        assert await seen(chosen, "cdr") == []
+
+    run(story())
