@@ -9,7 +9,7 @@ ERROR_CHARACTERS: Final = 400
 """Longest message shown; a syntax error goes on with every word that could have come."""
 
 _FORM: Final = re.compile(r"Code: (\d+)\. (?:DB::Exception: )?(.*)", re.DOTALL)
-_TAIL: Final = re.compile(r"\s*\(version [^)]*\)|\s*\([A-Z_]{3,}\)\.?\s*\Z")
+_TAIL: Final = re.compile(r"\s*\(version [^)]*\)|\s*\(for url [^)]*\)|\s*\([A-Z_]{3,}\)\.?\s*\Z")
 
 
 READ_ONLY: Final = 164
@@ -22,7 +22,7 @@ class QueryError(CommandError):
 
 def in_one_line(message: str) -> str:
     """ClickHouse's first line, with the error's code."""
-    code, hint = "", ""
+    code = ""
     while found := _FORM.search(message):  # an error may be wrapped in another
         code, message = found[1], found[2]
     line = message.strip().split("\n")[0]
@@ -31,6 +31,4 @@ def in_one_line(message: str) -> str:
     line = re.sub(r"\s*Expected one of: .*", "", line).rstrip(" .:")
     if len(line) > ERROR_CHARACTERS:
         line = line[:ERROR_CHARACTERS] + "…"
-    if code == str(READ_ONLY):
-        hint = "; --write allows what changes the store"
-    return f"ClickHouse: {line} (code {code}){hint}" if code else f"ClickHouse: {line}"
+    return f"ClickHouse: {line} (code {code})" if code else f"ClickHouse: {line}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -41,8 +42,8 @@ Id = tuple[int, str]
 _FETCHED_AT_ONCE: Final = 500
 """Calls fetched by one statement: they are held at once."""
 
-_CHECKED_AT_ONCE: Final = 5000
-"""Calls looked at by one statement: their ids travel with it, and a server's URL ends at a megabyte."""
+_CHECKED_AT_ONCE: Final = 2000
+"""Calls looked at by one statement, which has at most 256 kB (max_query_size)."""
 
 _MORE: Final = 4
 """By how much the search grows when old versions have crowded out the newest."""
@@ -197,14 +198,20 @@ def _newest(client: Client, ids: Sequence[Id]) -> set[tuple[Any, ...]]:
 
 
 def _final(client: Client, ids: Sequence[Id], columns: str) -> Sequence[Sequence[Any]]:
-    """Columns of the newest version of each call."""
+    """Columns of the newest version of each call.
+
+    Ids stand in the statement, being numbers and UUIDs: as parameters they would be too long for a URL.
+    """
+    if not ids:
+        return []
+    starts = ", ".join(str(int(start)) for start, _ in ids)
+    uuids = ", ".join(f"'{UUID(cdr_id)}'" for _, cdr_id in ids)
     return _rows(
         client,
         f"SELECT {columns} FROM cdr FINAL WHERE (start, cdr_id) IN ("
-        "SELECT fromUnixTimestamp64Micro(at, 'UTC'), toUUID(id) FROM"
-        " (SELECT {starts:Array(Int64)} AS starts, {ids:Array(String)} AS ids)"
-        " ARRAY JOIN starts AS at, ids AS id)",
-        {"starts": [start for start, _ in ids], "ids": [cdr_id for _, cdr_id in ids]},
+        "SELECT fromUnixTimestamp64Micro(toInt64(at), 'UTC'), toUUID(id)"
+        f" FROM (SELECT [{starts}] AS starts, [{uuids}] AS ids) ARRAY JOIN starts AS at, ids AS id)",
+        {},
     )
 
 

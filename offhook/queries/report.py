@@ -186,7 +186,7 @@ class Asker:
             conditions.append("start < fromUnixTimestamp64Micro({until:Int64}, 'UTC')")
         rows = self._ask(
             f"""
-            SELECT at, max(running), argMax(running, (time, running)) FROM (
+            SELECT at, max(running), argMax(running, time), min(time) FROM (
                 SELECT {self._interval("time")} AS at, time,
                     sum(change) OVER (ORDER BY time ROWS UNBOUNDED PRECEDING) AS running
                 FROM (
@@ -201,7 +201,7 @@ class Asker:
             """,
             values,
         )
-        return _carried(begins, {at: (most, last) for at, most, last in rows})
+        return _carried(begins, {at: (most, last, first) for at, most, last, first in rows})
 
     def bins(self, value: str, lower: Sequence[float]) -> list[Bin]:
         """How many calls lie in each bin."""
@@ -244,12 +244,15 @@ class Asker:
         return f"roundDown({micros}, {{edges:Array(Int64)}})"
 
 
-def _carried(begins: Sequence[int], changes: dict[int, tuple[int, int]]) -> list[int]:
-    """The most of each interval: what it began with counts too."""
+def _carried(begins: Sequence[int], changes: dict[int, tuple[int, int, int]]) -> list[int]:
+    """The most of each interval: what it began with counts, unless that changed as it began.
+
+    `changes` are, of the intervals with any, the most after a change, the last, and when the first came.
+    """
     found, running = [], 0
     for begin in begins:
-        most, last = changes.get(begin, (running, running))
-        found.append(max(most, running))
+        most, last, first = changes.get(begin, (running, running, begin + 1))
+        found.append(most if first == begin else max(most, running))
         running = last
     return found
 

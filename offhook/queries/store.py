@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from offhook.queries.errors import QueryError, in_one_line
+from offhook.queries.errors import READ_ONLY, QueryError, in_one_line
 from sinks.clickhouse.client import Store, open_store
 from sinks.clickhouse.migrate import check
 
@@ -29,7 +29,7 @@ def for_statements(db: str, *, write: bool) -> Iterator[Client]:
     with open_store(db) as store:
         if not write:
             _read_only(store)
-        with said_in_one_line():
+        with said_in_one_line(hint="" if write else "; --write allows what changes the store"):
             yield store.client
 
 
@@ -42,11 +42,12 @@ def _read_only(store: Store) -> None:
 
 
 @contextlib.contextmanager
-def said_in_one_line() -> Iterator[None]:
-    """Turn what ClickHouse says into a QueryError."""
+def said_in_one_line(hint: str = "") -> Iterator[None]:
+    """Turn what ClickHouse says into a QueryError; `hint` is for a statement that only reading forbade."""
     from clickhouse_connect.driver.exceptions import Error
 
     try:
         yield
     except Error as error:
-        raise QueryError(in_one_line(str(error))) from None
+        said = in_one_line(str(error))
+        raise QueryError(said + hint if error.code == READ_ONLY else said) from None
