@@ -6,9 +6,10 @@ from typing import Final
 from offhook.messages import message_row
 from offhook.rows import MessageRow, WindowRow
 from schemas.cdr import CallRecord, StreamRecord
-from schemas.media_windows import StreamInfo, W, WindowBatch
+from schemas.media_windows import WindowBatch
 from schemas.registrations import Registration
 from schemas.sip_messages import SipBatch
+from schemas.window_rows import Description, described, window_row
 from streams.memory import MemoryRunner
 
 SETTLED_US: Final = 6_000_000
@@ -36,7 +37,7 @@ class Collector:
         self._live = live
         self._newest: dict[str, tuple[CallRecord, int]] = {}  # with the clock it came at, oldest first
         self._shown: set[str] = set()  # calls shown before they were let go
-        self._infos: dict[int, StreamInfo] = {}
+        self._described: dict[int, Description] = {}
 
     def messages(self, batch: SipBatch) -> Iterator[MessageRow]:
         """The batch's messages as rows, where they are wanted."""
@@ -98,42 +99,8 @@ class Collector:
 
     def _windows(self, batch: WindowBatch) -> Iterator[WindowRow]:
         for info in batch.streams:
-            self._infos.setdefault(info.stream, info)
+            self._described.setdefault(info.stream, described(info))
         for stream, row in zip(batch.row_stream.tolist(), batch.rows.tolist(), strict=True):
-            yield _window(self._infos[stream], row)
+            yield window_row(self._described[stream], row)
         for stream in batch.ended:
-            self._infos.pop(stream, None)
-
-
-def _window(info: StreamInfo, row: list[int]) -> WindowRow:
-    codecs = {payload.payload_type: payload.codec for payload in info.payloads}
-    expected, packets = row[W.EXPECTED], row[W.PACKETS]
-    return WindowRow(
-        stream_id=f"{info.stream:016x}",
-        cdr_id=info.cdr_id or None,
-        call_id=info.call_id or None,
-        side=info.side or None,
-        ssrc=info.ssrc,
-        window=row[W.WINDOW],
-        part=row[W.PART],
-        start=row[W.START],
-        length=(row[W.END] - row[W.START]) / 1e6,
-        packets=packets,
-        expected=expected,
-        lost=expected - packets,
-        loss=round(100 * (expected - packets) / expected, 4) if expected > 0 else None,
-        duplicates=row[W.DUPLICATES],
-        reordered=row[W.REORDERED],
-        jitter_ms=round(row[W.JITTER_SUM] / row[W.JITTER_COUNT] / 1e6, 3) if row[W.JITTER_COUNT] else None,
-        jitter_max_ms=round(row[W.JITTER_MAX] / 1e6, 3) if row[W.JITTER_COUNT] else None,
-        delta_max_ms=round(row[W.DELTA_MAX] / 1e3, 3),
-        codec=codecs.get(row[W.PAYLOAD_TYPE]),
-        mos=_mos(row[W.MOS]),
-        mos_f1=_mos(row[W.MOS_F1]),
-        mos_f2=_mos(row[W.MOS_F2]),
-        mos_adaptive=_mos(row[W.MOS_ADAPTIVE]),
-    )
-
-
-def _mos(millionths: int) -> float | None:
-    return round(millionths / 1e6, 3) if millionths >= 0 else None
+            self._described.pop(stream, None)
