@@ -74,15 +74,15 @@ def codecs(rows: Sequence[CodecRow]) -> Markup:
         for row in rows
     ]
     heads = (Cell("Codec"), number("Sides"), Cell(""), number("MOS"), number("Loss"), number("Jitter"))
-    return card("Codecs", "", table("Sides of calls by codec; means", heads, cells))
+    return card("Codecs", "", table("Sides of calls by codec; means", heads, cells), full=True)
 
 
 def peers(rows: Sequence[PeerRow]) -> Markup:
     """The busiest pairs of signalling addresses: trunks."""
     cells = [
         (
-            Cell(row.src_ip, "text"),
-            Cell(row.dst_ip, "text"),
+            Cell(row.src_ip, "address"),
+            Cell(row.dst_ip, "address"),
             number(words.count(row.calls)),
             number(words.percent(row.asr)),
             number(words.length(row.acd)),

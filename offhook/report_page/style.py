@@ -71,7 +71,7 @@ th, td { padding: 5px 12px 5px 0; border-bottom: 1px solid var(--grid); vertical
 th:last-child, td:last-child { padding-right: 0; }
 tbody tr:last-child > * { border-bottom: 0; }
 tbody th { color: var(--ink); font-weight: 500; font-size: 13.5px; }
-.number { text-align: right; white-space: nowrap; } .time, .code { white-space: nowrap; }
+.number { text-align: right; white-space: nowrap; } .time, .code, .address { white-space: nowrap; }
 .text { overflow-wrap: anywhere; } .party { min-width: 118px; max-width: 220px; overflow-wrap: anywhere; }
 .notes { min-width: 150px; overflow-wrap: anywhere; }
 td.bar { width: 32%; min-width: 70px; } td.bar svg { display: block; width: 100%; height: 10px; }
@@ -108,7 +108,13 @@ footer p { margin: 0 0 4px; }
   main, header.top, footer { max-width: none; padding: 0; }
   .card, .tile { break-inside: avoid; border-radius: 0; } .card.long { break-inside: auto; }
   tr { break-inside: avoid; } thead { display: table-header-group; }
-  .scroll { overflow: visible; } table { font-size: 10px; }
+  .grid { grid-template-columns: 1fr 1fr; gap: 10px; margin-bottom: 10px; }
+  .tiles { grid-template-columns: repeat(5, 1fr); gap: 8px; }
+  .tile { padding: 6px 8px; } .tile .value { font-size: 15px; } .tile .note { font-size: 9px; }
+  .card { padding: 8px 10px; } h2 { font-size: 12px; } .head p, .keys, caption { font-size: 9px; }
+  .scroll { overflow: visible; } table, tbody th, th { font-size: 9px; } th, td { padding: 2px 6px 2px 0; }
+  .card.long table, .card.long tbody th { font-size: 8px; } .card.long .time { white-space: normal; }
+  .party, .notes { min-width: 0; max-width: none; }
   details.data:not([open]) { display: none; }
 }
 """

@@ -147,6 +147,8 @@ def test_a_telephone_shows_it_without_scrolling_sideways(browser: Any, report: P
             if svg.is_displayed()
         ]
         assert shown == [f"chart {wanted}"] * len(CHARTS)
+    look(browser, width=718, media="print")  # A4 between margins
+    assert browser.execute_script(script)
     look(browser, width=400)
     sizes = browser.execute_script(
         "return [...document.querySelectorAll('svg.narrow text')].map(t => t.getBoundingClientRect().height)"
