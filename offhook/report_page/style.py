@@ -110,6 +110,7 @@ footer p { margin: 0 0 4px; }
   tr { break-inside: avoid; } thead { display: table-header-group; }
   .grid { grid-template-columns: 1fr 1fr; gap: 10px; margin-bottom: 10px; }
   .tiles { grid-template-columns: repeat(5, 1fr); gap: 8px; }
+  footer, .tile dt { font-size: 9px; }
   .tile { padding: 6px 8px; } .tile .value { font-size: 15px; } .tile .note { font-size: 9px; }
   .card { padding: 8px 10px; } h2 { font-size: 12px; } .head p, .keys, caption { font-size: 9px; }
   .scroll { overflow: visible; } table, tbody th, th { font-size: 9px; } th, td { padding: 2px 6px 2px 0; }
