@@ -15,6 +15,8 @@ from offhook.errors import CommandError
 KAFKA_VERSION: Final = "4.3.1"
 """Pinned: what the figures of docs/architecture.md were measured with."""
 
+JAVA_ADVICE: Final = "Kafka needs Java 17 or newer: apt-get install default-jre-headless"
+
 _POM: Final = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 <modelVersion>4.0.0</modelVersion><groupId>offhook</groupId><artifactId>kafka-broker</artifactId><version>1</version>
 <dependencies>
@@ -29,7 +31,7 @@ _COMPLETE: Final = "complete"
 
 def java() -> str:
     """The java program; CommandError says what to install where there is none."""
-    return _program("java", "Kafka needs Java 17 or newer: apt-get install default-jre-headless")
+    return _program("java", JAVA_ADVICE)
 
 
 def fetched(version: str = KAFKA_VERSION) -> Path:

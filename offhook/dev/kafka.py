@@ -227,6 +227,8 @@ def _cluster_id() -> str:
 
 def _one_line(text: str, wanted: Sequence[str] = ("Exception", "ERROR", "Error")) -> str:
     """The last line that says what went wrong."""
+    if "UnsupportedClassVersionError" in text:
+        return f"this Java is too old; {jars.JAVA_ADVICE}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if any(word in line for word in wanted)] or lines or ["no reason given"]
     return telling[-1][:_LOG_TAIL]

@@ -14,6 +14,7 @@ from schemas.rtp_packets import FlowKind, FlowRows, RtpBatch
 from streams.addresses import address_text
 
 _WITH_TIMES: Final = (CallRecord, StreamRecord, Registration)
+_KINDS: Final = {kind.value: kind.name.lower() for kind in FlowKind}
 _WINDOW_COLUMNS: Final = {column.value: column.name.lower() for column in W}
 
 
@@ -83,7 +84,7 @@ def _rtp(batch: RtpBatch) -> dict[str, Any]:
 def _flow(flows: FlowRows, at: int) -> dict[str, Any]:
     width = 4 if flows.family[at] == 4 else 16
     return {
-        "kind": FlowKind(int(flows.kind[at])).name.lower(),
+        "kind": _KINDS.get(int(flows.kind[at]), int(flows.kind[at])),
         "src_ip": address_text(flows.src_ip[at, :width].tobytes()),
         "src_port": int(flows.src_port[at]),
         "dst_ip": address_text(flows.dst_ip[at, :width].tobytes()),

@@ -34,6 +34,21 @@ def test_a_release_that_does_not_exist_is_one_line(monkeypatch: pytest.MonkeyPat
         jars.fetched("0.0.0")
 
 
+def test_a_java_that_is_too_old_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    jars.fetched()
+    java = tmp_path / "java"
+    java.write_text(
+        "#!/bin/sh\n"
+        "echo 'Error: LinkageError occurred while loading main class kafka.tools.StorageTool'\n"
+        "echo 'java.lang.UnsupportedClassVersionError: class file version 61.0, up to 55.0'\n"
+        "exit 1\n"
+    )
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(CommandError, match=r"this Java is too old; Kafka needs Java 17"):
+        Broker(tmp_path / "kafka").start()
+
+
 def test_it_says_where_it_is_and_stops_in_order(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     command = [

@@ -193,3 +193,20 @@ def test_no_broker_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     _, err = capsys.readouterr()
     assert len(err.splitlines()) == 1
     assert "Kafka at 127.0.0.1:1: cannot read cdr" in err
+
+
+def test_no_secret_of_kafka_is_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = {"KAFKA_PASSWORD": "first", "KAFKA_SCHEMA_REGISTRY_PASSWORD": "second"}
+    for name, value in secrets.items():
+        monkeypatch.setenv(f"OFFHOOK_{name}", f"{value}-hunter2")
+    monkeypatch.setenv("SCHEMA_REGISTRY_URL", "http://registry:8081")
+    assert main(["config", "show"]) == 0
+    out, err = capsys.readouterr()
+    assert 'kafka.password = "(hidden)"' in out
+    assert 'kafka.schema_registry_password = "(hidden)"' in out
+    assert 'kafka.schema_registry_url = "http://registry:8081"' in out
+    monkeypatch.setenv("SCHEMA_REGISTRY_URL", "http://me:hunter2@registry:8081")
+    assert main(["tail", "cdr"]) == 2
+    assert "hunter2" not in out + err + capsys.readouterr().err
