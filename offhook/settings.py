@@ -23,6 +23,7 @@ from offhook import voipmonitor_conf
 from offhook.bounds import SETTINGS_FILE_BYTES
 from offhook.errors import CommandError, UsageError
 from sinks.settings import StoreSettings
+from streams.faust.settings import StreamsSettings
 from streams.media.settings import MediaSettings
 from streams.settings import CallSettings, RecordSettings
 
@@ -43,6 +44,7 @@ SECTIONS: Final[dict[str, type[Any]]] = {
     "store": StoreSettings,
     "kafka": KafkaSettings,
     "sqlite": SqliteSettings,
+    "streams": StreamsSettings,
 }
 """The rooms' settings by their section in offhook.toml; "" are the keys above the first section."""
 
@@ -96,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True):
     store: StoreSettings = msgspec.field(default_factory=StoreSettings)
     kafka: KafkaSettings = msgspec.field(default_factory=KafkaSettings)
     sqlite: SqliteSettings = msgspec.field(default_factory=SqliteSettings)
+    streams: StreamsSettings = msgspec.field(default_factory=StreamsSettings)
     origins: dict[str, str] = {}
     notes: list[str] = []
 

@@ -133,3 +133,17 @@ RESULT_CODES = 64
 
 CHANNEL_EVENTS_MAX = 1_000_000
 """Channels taken and given back that wait for an account's clock; beyond, the clock is moved."""
+
+# --- Worker over Kafka ---
+
+QUEUED_EVENTS = 64
+"""Events of one partition that wait for its task; beyond, its topics are read no further."""
+
+BUFFERED_EVENTS = 16
+"""Events of one topic that Faust holds before its agent."""
+
+JOURNAL_STEPS = 512
+"""Steps of a partition after which its state is saved: so many are taken again after a crash."""
+
+JOURNAL_BYTES = 16 << 20
+"""The same, by octets of input."""

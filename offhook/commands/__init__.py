@@ -13,6 +13,8 @@ NAMES: Final = (
     "sql",
     "serve-db",
     "migrate",
+    "capture",
+    "streams",
     "topics",
     "tail",
     "deadletters",

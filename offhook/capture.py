@@ -1,0 +1,214 @@
+"""`offhook capture`: a sensor that publishes captures to Kafka."""
+
+import argparse
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any, Final
+
+from capture.counters import KINDS
+from capture.files import open_capture
+from capture.merge import merge
+from capture.pace import Pace, paced
+from capture.publisher import Publisher
+from capture.sensor import Batch, Sensor
+from eventlog.kafka.log import KafkaLog
+from eventlog.topics import partition, routing
+from offhook import __version__, settings
+from offhook.errors import DONE, UsageError
+from offhook.monitoring import logs
+from offhook.monitoring.metrics import Sample
+from offhook.monitoring.server import Health, MonitoringServer, address
+from offhook.process import within
+from schemas.capture_health import CaptureHealth
+from schemas.clock import NOT_STARTED
+from schemas.rtcp_packets import RtcpBatch
+from schemas.rtp_packets import RtpBatch
+from schemas.sip_messages import SipBatch
+
+HEALTH: Final = "capture.health"
+HEALTH_S: Final = 10.0
+"""Wall time between two reports of health."""
+
+STOP_S: Final = 9.5
+FLUSH_S: Final = 8.0
+"""How long a capture that is told to stop waits for Kafka to have everything."""
+
+_log = logging.getLogger(__name__)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Publish the captures, to their end or until SIGTERM or ^C."""
+    chosen = settings.load(options)
+    pace = Pace(_speed(options.speed))
+    http = address(options.http) if options.http else None
+    logs.configure()
+    with KafkaLog(chosen.kafka) as log:
+        run_ = Capture(options, chosen, log, pace)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, run_.stop)
+        with _monitoring(run_, http):
+            run_.publish()
+    return DONE
+
+
+class Capture:
+    """One run over captures: source, sensor, log, and what it says of itself."""
+
+    def __init__(
+        self, options: argparse.Namespace, chosen: settings.Settings, log: KafkaLog, pace: Pace
+    ) -> None:
+        """Open the captures; CaptureError."""
+        self._source = merge([open_capture(path, sensor=options.sensor) for path in options.file])
+        self.sensor = Sensor(options.account, options.site, options.sensor, settings=chosen.capture)
+        self.log, self.pace = log, pace
+        self.clock_us = NOT_STARTED
+        self.finished = False
+        self._publisher = Publisher(log)
+        self._ends = not options.no_end
+        self._stopped = threading.Event()
+        self._counts = {SipBatch: 0, RtpBatch: 0, RtcpBatch: 0}
+        self._reported = _Report(time.time_ns() // 1000, 0, 0, {}, 0, 0, 0, time.process_time())
+
+    def stop(self, *_: Any) -> None:
+        """End soon: what was captured is published, the calls stay open."""
+        within(STOP_S)
+        self._stopped.set()
+        self.pace.stop()
+
+    def publish(self) -> None:
+        """Publish everything."""
+        _log.info("capture starts", extra={"fields": {"sensor": self.sensor.name, "site": self.sensor.site}})
+        next_report = time.monotonic() + HEALTH_S
+        for block, due in paced(self._source, self.pace):
+            if self._stopped.is_set():
+                break
+            if block is not None:
+                self._take(self.sensor.feed(block))
+            if due:
+                self._take(self.sensor.flush())
+            if time.monotonic() >= next_report:
+                next_report = time.monotonic() + HEALTH_S
+                self._report()
+        stopped = self._stopped.is_set()
+        self._take(self.sensor.close() if self._ends and not stopped else self.sensor.flush())
+        self._report()
+        self.log.flush(FLUSH_S if stopped else None)
+        self.finished = True
+        _log.info(
+            "capture ended",
+            extra={
+                "fields": {
+                    "stopped": stopped,
+                    "packets": self.sensor.packets,
+                    "drops": self._drops(),
+                    "warnings": self._source.warnings[:10],
+                }
+            },
+        )
+
+    def _take(self, batches: list[Batch]) -> None:
+        self._publisher.publish(batches)
+        for batch in batches:
+            self.clock_us = max(self.clock_us, batch.clock_us)
+            size = len(batch.arrival_us) if isinstance(batch, RtpBatch) else _length(batch)
+            self._counts[type(batch)] += size
+
+    def _drops(self) -> dict[str, int]:
+        return {name: count for name, count in self.sensor.counters.items() if count and name not in KINDS}
+
+    def _report(self) -> None:
+        """Say how the sensor fares since the last time."""
+        sensor, before = self.sensor, self._reported
+        now = _Report(
+            time.time_ns() // 1000, sensor.packets, sensor.bytes, self._drops(), self._counts[SipBatch],
+            self._counts[RtpBatch], self._counts[RtcpBatch], time.process_time(),
+        )  # fmt: skip
+        self._reported = now
+        drops = {name: count - before.drops.get(name, 0) for name, count in now.drops.items()}
+        health = CaptureHealth(
+            account=sensor.account,
+            site=sensor.site,
+            sensor=sensor.name,
+            time_us=now.time_us,
+            interval_ms=(now.time_us - before.time_us) // 1000,
+            clock_us=self.clock_us,
+            source="file",
+            version=__version__,
+            packets=now.packets - before.packets,
+            bytes=now.bytes - before.bytes,
+            sip_messages=now.sip - before.sip,
+            rtp_packets=now.rtp - before.rtp,
+            rtcp_packets=now.rtcp - before.rtcp,
+            drops={name: count for name, count in drops.items() if count},
+            memory_bytes=_memory_bytes(),
+            cpu_seconds=now.cpu_s - before.cpu_s,
+            disk_free_bytes=None,
+            spool_bytes=None,
+            unsent_bytes=self.log.publisher.unacknowledged_bytes,
+            lag_ms=round(self.pace.behind_s * 1000),
+            warnings=self._source.warnings[-10:],
+        )
+        key = routing(sensor.account, sensor.site, sensor.name)
+        self.log.append(HEALTH, partition(key, self.log.partitions(HEALTH)), key, health)
+
+    def samples(self) -> Iterator[Sample]:
+        """The capture's metrics."""
+        sensor, publisher = self.sensor, self.log.publisher
+        yield Sample("offhook_capture_packets", (), sensor.packets)
+        yield Sample("offhook_capture_bytes", (), sensor.bytes)
+        for name, count in sensor.counters.items():
+            metric = "offhook_capture_kinds" if name in KINDS else "offhook_capture_drops"
+            yield Sample(metric, (name,), count)
+        yield Sample("offhook_capture_records", (), publisher.acknowledged)
+        yield Sample("offhook_capture_unsent_bytes", (), publisher.unacknowledged_bytes)
+        yield Sample("offhook_capture_waited_seconds", (), publisher.waited_s)
+        if sensor.last_us is not None:
+            yield Sample("offhook_capture_clock_seconds", (), sensor.last_us / 1e6)
+        yield Sample("offhook_capture_behind_seconds", (), self.pace.behind_s)
+
+
+class _Report:
+    """What had been counted when health was last told."""
+
+    def __init__(
+        self, time_us: int, packets: int, bytes_: int, drops: dict[str, int], sip: int, rtp: int, rtcp: int,
+        cpu_s: float,
+    ) -> None:  # fmt: skip
+        self.time_us, self.packets, self.bytes, self.drops = time_us, packets, bytes_, drops
+        self.sip, self.rtp, self.rtcp, self.cpu_s = sip, rtp, rtcp, cpu_s
+
+
+def _length(batch: SipBatch | RtcpBatch) -> int:
+    return len(batch.messages) if isinstance(batch, SipBatch) else len(batch.packets)
+
+
+def _memory_bytes() -> int | None:
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - it is no file to walk to
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.001 <= speed <= 1_000_000:
+        raise UsageError(f"--speed {text}: a factor such as 1 or 10, or max")
+    return speed
+
+
+def _monitoring(run_: Capture, http: tuple[str, int] | None) -> "MonitoringServer | nullcontext[None]":
+    if http is None:
+        return nullcontext()
+    well = Health(True)
+    return MonitoringServer(*http, healthy=lambda: well, ready=lambda: well, samples=run_.samples)

@@ -1,0 +1,50 @@
+"""`offhook capture`: its arguments."""
+
+import argparse
+import os
+
+from offhook.commands.arguments import Commands, add_kafka
+
+
+def add(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "capture",
+        parents=[common],
+        help="publish captured packets to Kafka, as a sensor",
+        description="Publish what a capture heard to Kafka: SIP messages, RTP and RTCP headers (never audio),"
+        " at the pace of its time stamps or as fast as it goes. The stream workers make calls of it.",
+        epilog="A site is one run of packet time. When a capture has ended, its site is closed: publish"
+        " another file under another site, or say --no-end and go on with later packets.",
+    )
+    parser.add_argument(
+        "--file",
+        metavar="FILE",
+        nargs="+",
+        required=True,
+        help="captures, merged by time; - reads standard input",
+    )
+    parser.add_argument(
+        "--speed",
+        metavar="FACTOR",
+        default="1",
+        help="1: at the pace of the time stamps (default); 10: ten times as fast; max: as fast as it goes",
+    )
+    parser.add_argument("--sensor", metavar="NAME", required=True, help="the name of this sensor")
+    parser.add_argument("--account", metavar="NAME", required=True, help="whose calls these are")
+    parser.add_argument("--site", metavar="NAME", required=True, help="sensors that see one address space")
+    parser.add_argument(
+        "--no-end", action="store_true", help="leave calls open at the end: later packets of the site follow"
+    )
+    parser.add_argument(
+        "--http", metavar="HOST:PORT", help="serve /healthz, /readyz and /metrics there; port 0: a free one"
+    )
+    add_kafka(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Publish the captures."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from offhook import capture
+
+    return capture.run(options)

@@ -1,0 +1,1 @@
+"""What a running process says of itself: health, metrics, logs."""

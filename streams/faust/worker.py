@@ -1,0 +1,143 @@
+"""One worker: a Faust application whose agents feed the stages."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+
+from faust.types import TP
+
+from eventlog.kafka.settings import KafkaSettings
+from eventlog.kafka.wire import Wire
+from streams.bounds import BUFFERED_EVENTS
+from streams.faust.consumer import StreamsApp, install
+from streams.faust.partition import Partition, Shared
+from streams.faust.settings import StreamsSettings
+from streams.faust.shell import Shell
+from streams.faust.stages import Plan
+from streams.faust.watchdog import Watchdog
+
+BEAT_S = 0.2
+OPEN_S = 300.0
+"""Longest time Faust waits for the partitions to open."""
+
+STOP_S = 7.0
+"""Longest time to end Faust's services."""
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Runs stages until `stop` is set."""
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        options: StreamsSettings,
+        plans: Sequence[Plan],
+        partitions: dict[str, int],
+    ) -> None:
+        """`partitions` has the count of every topic."""
+        shared = Shared(kafka, options, Wire.of(kafka), partitions)
+        self.shells = [Shell(plan, shared) for plan in plans]
+        self.watchdog = Watchdog(options.stalled_s, self.partitions, self._behind)
+        self.app = _application(kafka, options, self.shells)
+
+    def partitions(self) -> Iterator[Partition]:
+        """Those this worker owns now."""
+        for shell in self.shells:
+            yield from list(shell.parts.values())
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is a member of the group and all its partitions are open."""
+        return self.app.consumer.owner and all(part.is_open for part in self.partitions())  # type: ignore[attr-defined]
+
+    async def run(self, stop: asyncio.Event) -> bool:
+        """Run until `stop` is set, then end in good order; False where Faust itself failed."""
+        self.watchdog.start()
+        starting = asyncio.create_task(self.app.start())
+        try:
+            while (
+                not stop.is_set() and not self.app.crashed and not (starting.done() and starting.exception())
+            ):
+                self.watchdog.beat()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), BEAT_S)
+            return stop.is_set()
+        finally:
+            self.watchdog.stop()
+            for shell in self.shells:
+                await shell.close()
+            starting.cancel()
+            with contextlib.suppress(Exception, asyncio.CancelledError):
+                await asyncio.wait_for(self.app.stop(), STOP_S)
+
+    def lag(self) -> dict[tuple[str, str, int], int]:
+        """By stage, input and partition how many offsets Kafka holds beyond what is applied."""
+        found = {}
+        for shell in self.shells:
+            for number, part in list(shell.parts.items()):
+                for name, topic in shell.topics.items():
+                    end, position = self._ends(TP(name, number))
+                    behind = end > position or part.waiting
+                    found[shell.name, topic, number] = max(0, end - part.applied(topic) - 1) if behind else 0
+        return found
+
+    def _behind(self) -> set[str]:
+        return {
+            part.name
+            for shell in self.shells
+            for number, part in list(shell.parts.items())
+            if any(
+                end > position for end, position in (self._ends(TP(name, number)) for name in shell.topics)
+            )
+        }
+
+    def _ends(self, tp: TP) -> tuple[int, int]:
+        """The committed end of an input as last heard, and what is fetched next; commit markers count.
+
+        The consumer lives in a thread of its own; these are numbers it sets whole.
+        """
+        thread = getattr(self.app.consumer, "_thread", None)
+        consumer = getattr(thread, "_consumer", None)
+        subscription = consumer._subscription.subscription if consumer is not None else None
+        assignment = subscription.assignment if subscription is not None else None
+        state = assignment.state_value(tp) if assignment is not None and tp in assignment.tps else None
+        if state is None or state.lso is None or state._position is None:
+            return 0, 0
+        return state.lso, state._position
+
+
+def _application(kafka: KafkaSettings, options: StreamsSettings, shells: list[Shell]) -> StreamsApp:
+    app = StreamsApp(
+        kafka.topic(options.group),
+        broker=[f"kafka://{server}" for server in kafka.bootstrap_servers],
+        store="memory://",
+        value_serializer="raw",
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        reply_create_topic=False,
+        consumer_auto_offset_reset="earliest",
+        processing_guarantee="at_least_once",
+        consumer_group_instance_id=options.member,
+        broker_session_timeout=options.session_s,
+        broker_rebalance_timeout=options.session_s,
+        broker_request_timeout=OPEN_S,
+        broker_commit_interval=1.0,
+        table_standby_replicas=0,
+        stream_buffer_maxsize=BUFFERED_EVENTS,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        worker_redirect_stdouts=False,
+    )
+    app.kafka, app.options, app.shells = kafka, options, shells
+    for shell in shells:
+        for name in shell.topics:
+            raw = app.topic(
+                name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+            )
+            app.agent(raw, name=f"{shell.name}-{name}")(shell.take)
+    install(app)
+    return app
