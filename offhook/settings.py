@@ -22,7 +22,7 @@ from eventlog.sqlite.settings import SqliteSettings
 from offhook import voipmonitor_conf
 from offhook.bounds import SETTINGS_FILE_BYTES
 from offhook.errors import CommandError, UsageError
-from sinks.settings import StoreSettings
+from sinks.settings import SinkSettings, StoreSettings
 from streams.faust.settings import StreamsSettings
 from streams.media.settings import MediaSettings
 from streams.settings import CallSettings, RecordSettings
@@ -45,6 +45,7 @@ SECTIONS: Final[dict[str, type[Any]]] = {
     "kafka": KafkaSettings,
     "sqlite": SqliteSettings,
     "streams": StreamsSettings,
+    "sink": SinkSettings,
 }
 """The rooms' settings by their section in offhook.toml; "" are the keys above the first section."""
 
@@ -99,6 +100,7 @@ class Settings(msgspec.Struct, frozen=True):
     kafka: KafkaSettings = msgspec.field(default_factory=KafkaSettings)
     sqlite: SqliteSettings = msgspec.field(default_factory=SqliteSettings)
     streams: StreamsSettings = msgspec.field(default_factory=StreamsSettings)
+    sink: SinkSettings = msgspec.field(default_factory=SinkSettings)
     origins: dict[str, str] = {}
     notes: list[str] = []
 

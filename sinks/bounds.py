@@ -16,3 +16,12 @@ ERROR_CHARACTERS: Final = 300
 
 COMMAND_CHARACTERS: Final = 80
 """Longest command named in a store's lock."""
+
+DESCRIPTIONS: Final = 200_000
+"""Streams whose description a sink remembers; of others it asks the store."""
+
+DESCRIPTIONS_ASKED: Final = 500
+"""Streams in one question to the store: their ids travel in a URL."""
+
+READ_AT_ONCE: Final = 2_000
+"""Records that a sink takes from the log at a time."""

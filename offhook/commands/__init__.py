@@ -15,6 +15,7 @@ NAMES: Final = (
     "migrate",
     "capture",
     "streams",
+    "sink",
     "topics",
     "tail",
     "deadletters",

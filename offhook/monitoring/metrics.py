@@ -57,6 +57,26 @@ METRICS: Final[Mapping[str, Metric]] = {
     "offhook_capture_waited_seconds": Metric("counter", (), "time the capture stood still because of Kafka"),
     "offhook_capture_clock_seconds": Metric("gauge", (), "packet time captured up to, since the epoch"),
     "offhook_capture_behind_seconds": Metric("gauge", (), "how far publishing is behind the pace asked for"),
+    # offhook sink, and the sink of offhook up
+    "offhook_sink_ready": Metric("gauge", (), "1 when rows are being delivered"),
+    "offhook_sink_rows": Metric("counter", ("table",), "rows written"),
+    "offhook_sink_refused": Metric("counter", ("table",), "rows that the store refused"),
+    "offhook_sink_batches": Metric("counter", (), "batches written"),
+    "offhook_sink_failures": Metric("counter", (), "batches that the store did not take"),
+    "offhook_sink_insert_seconds": Metric("counter", (), "time in writing"),
+    "offhook_sink_insert_age_seconds": Metric("gauge", (), "since the last batch was written"),
+    "offhook_sink_undescribed": Metric("counter", (), "window rows of streams that nobody described"),
+    "offhook_sink_retries": Metric("counter", (), "times it went back to what is committed"),
+    "offhook_sink_dead_letters": Metric("counter", (), "records set aside in dead.letters"),
+    "offhook_sink_expired": Metric("counter", (), "offsets forgotten by the log before they were read"),
+    "offhook_sink_lag": Metric("gauge", ("topic", "partition"), "offsets of a topic that are not read yet"),
+    # offhook up
+    "offhook_up_checkpoints": Metric("counter", (), "times the stages' state, facts and offsets were saved"),
+    "offhook_up_checkpoint_seconds": Metric("counter", (), "time in saving them"),
+    "offhook_up_checkpoint_bytes": Metric("counter", (), "octets of changed state saved"),
+    "offhook_up_discards": Metric("counter", ("reason",), "what stages discarded or evicted, by reason"),
+    "offhook_up_log_bytes": Metric("gauge", (), "size of the log's file"),
+    "offhook_up_expired": Metric("counter", (), "records that grew too old before all had read them"),
 }
 """By name. A process shows those that it has."""
 

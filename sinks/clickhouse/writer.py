@@ -69,7 +69,7 @@ class Writer:
         """Keep a row for the next batch, which is written when it is full. StoreError as `insert`."""
         _, rows = self._kept.setdefault(table.name, (table, []))
         rows.append(row)
-        size = self._bytes.get(table.name, 0) + _size(row)
+        size = self._bytes.get(table.name, 0) + row_bytes(row)
         self._bytes[table.name] = size
         if len(rows) >= BATCH_ROWS or size >= BATCH_BYTES:
             self._flush(table.name)
@@ -146,7 +146,7 @@ class Writer:
         return [min(max(ends(row), stored_us) // 1_000_000 + more_s, NEVER) for row in rows]
 
 
-def _size(row: Any) -> int:
+def row_bytes(row: Any) -> int:
     """About what a row takes, in bytes."""
     if isinstance(row, CallRecord):
         return 2000 + 300 * len(row.sip_events) + 1000 * len(row.streams) + 100 * len(row.dtmf)

@@ -6,7 +6,12 @@ from typing import Final
 
 import msgspec
 
-from sinks.clickhouse.migrations import m0001_records, m0002_views, m0003_registrations
+from sinks.clickhouse.migrations import (
+    m0001_records,
+    m0002_views,
+    m0003_registrations,
+    m0004_descriptions,
+)
 
 
 class Migration(msgspec.Struct, frozen=True):
@@ -32,4 +37,5 @@ MIGRATIONS: Final = (
     _migration(1, m0001_records),
     _migration(2, m0002_views),
     _migration(3, m0003_registrations),
+    _migration(4, m0004_descriptions),
 )

@@ -1,0 +1,55 @@
+"""What a sink promises to whoever feeds it: add, flush, and back-pressure with a time to come again.
+
+The feeder hands records over in the order of their partitions and calls `flush`. When that returns, the
+effect of all that was added is durable, and the feeder commits their offsets. When it raises
+BackPressureError, the feeder goes back to what is committed and brings the same again later: effects are
+idempotent.
+"""
+
+from typing import Any, NamedTuple, Protocol
+
+
+class Place(NamedTuple):
+    """Where a record stands in the log."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Refusal(NamedTuple):
+    """A record, or a part of it, that will never be taken, and why."""
+
+    place: Place
+    reason: str
+
+
+class BadRecordError(Exception):
+    """A record that is not what its topic carries."""
+
+
+class BackPressureError(Exception):
+    """The outside takes nothing now; come again in `retry_s` seconds."""
+
+    def __init__(self, reason: str, retry_s: float) -> None:
+        super().__init__(reason)
+        self.retry_s = retry_s
+
+
+class Sink(Protocol):
+    """Facts in, effects out. One thread at a time uses it."""
+
+    topics: tuple[str, ...]
+
+    @property
+    def full(self) -> bool:
+        """Whether a batch is complete."""
+
+    def add(self, place: Place, value: Any) -> None:
+        """Keep a record for the next flush; BadRecordError where it never can be taken."""
+
+    def flush(self) -> list[Refusal]:
+        """Make everything added durable, and say what was refused; BackPressureError, and nothing is kept."""
+
+    def drop(self) -> None:
+        """Forget what was added and not flushed: it comes again."""

@@ -1,0 +1,247 @@
+"""Feeds a sink from Kafka: insert, then commit; after a failed insert back to what is committed."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from eventlog.kafka.clients import AIOKafkaProducer, end_client, idempotent_producer
+from eventlog.kafka.connection import readable
+from eventlog.kafka.errors import KafkaLogError, UnavailableError, UnsettledError
+from eventlog.kafka.reader import Reader, Received
+from eventlog.kafka.settings import KafkaSettings
+from eventlog.kafka.wire import Wire
+from eventlog.letters import TOPIC, dead_letter, letter_place
+from eventlog.log import LogError
+from schemas.framing import FramingError
+from sinks.bounds import READ_AT_ONCE
+from sinks.contract import BackPressureError, BadRecordError, Place, Refusal, Sink
+from sinks.settings import SinkSettings
+
+IDLE_MS: Final = 100
+_RETRY_S: Final = 1.0
+"""Until Kafka is tried again."""
+
+_log = logging.getLogger(__name__)
+
+
+class KafkaDelivery:
+    """One member of a group that feeds a sink. `mask` takes secrets out of a dead letter's bytes."""
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        sink: Sink,
+        settings: SinkSettings,
+        *,
+        mask: Callable[[bytes], bytes],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Nothing is connected before run()."""
+        self.retries = 0
+        self.dead_letters = 0
+        self.beat = clock()
+        """When the loop last went round."""
+        self.trouble: str | None = "not connected to Kafka yet"
+        """Why nothing is delivered now."""
+        self._kafka, self._sink, self._settings = kafka, sink, settings
+        self._mask, self._clock = mask, clock
+        self._wire = Wire.of(kafka)
+        self._reader = Reader(
+            kafka, sink.topics, group=settings.group, member=settings.member, wire=self._wire
+        )
+        self._letters = _Letters(kafka, self._wire)
+        self._held: dict[Place, Received] = {}
+        self._refused: list[Refusal] = []
+        self._applied: dict[tuple[str, int], int] = {}
+        self._flushed = clock()
+        self._kafka_away = False
+
+    @property
+    def expired(self) -> int:
+        """Offsets that Kafka forgot before they were read."""
+        return sum(self._reader.expired.values())
+
+    def lag(self) -> Mapping[tuple[str, int], int]:
+        """By topic and partition how many offsets are not read yet."""
+        try:
+            return self._reader.lag()
+        except KafkaLogError:
+            return {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until told to stop, then deliver what is in hand."""
+        if not await self._connect(stop):
+            return
+        try:
+            while not stop.is_set():
+                self.beat = self._clock()
+                await self._round(stop)
+            if self._applied:
+                await self._deliver(stop)
+        finally:
+            await self._reader.stop()
+            await self._letters.stop()
+
+    async def _connect(self, stop: asyncio.Event) -> bool:
+        said = False
+        while not stop.is_set():
+            self.beat = self._clock()
+            try:
+                await self._reader.start()
+            except UnavailableError as error:
+                self.trouble = str(error)
+                if not said:
+                    _log.warning("kafka is away", extra={"fields": {"why": str(error)}})
+                said = True
+                await _wait(stop, _RETRY_S)
+            else:
+                self.trouble = None
+                return True
+        return False
+
+    async def _round(self, stop: asyncio.Event) -> None:
+        due_s = self._flushed + self._settings.batch_age_s - self._clock()
+        wait_ms = max(1, min(IDLE_MS, int(due_s * 1000))) if self._applied else IDLE_MS
+        try:
+            for record in await self._reader.read(READ_AT_ONCE, wait_ms):
+                self._take(record)
+        except UnavailableError as error:
+            self._kafka_away = True
+            await self._go_back(stop, str(error), _RETRY_S)
+            return
+        if self._kafka_away:
+            self._kafka_away, self.trouble = False, None
+        aged = self._clock() - self._flushed >= self._settings.batch_age_s
+        if self._applied and (aged or self._sink.full):
+            await self._deliver(stop)
+
+    def _take(self, record: Received) -> None:
+        place = Place(record.topic, record.partition, record.offset)
+        self._held[place] = record
+        self._applied[record.topic, record.partition] = record.offset
+        if record.value is None:
+            return
+        try:
+            self._sink.add(place, self._reader.decode(record))
+        except (FramingError, BadRecordError) as error:
+            self._refused.append(Refusal(place, str(error)))
+
+    async def _deliver(self, stop: asyncio.Event) -> None:
+        """Make what is in hand durable, then commit it."""
+        try:
+            refused = self._refused + await asyncio.to_thread(self._sink.flush)
+            await self._letters.send([self._letter(*each) for each in _by_place(refused)])
+        except BackPressureError as pressure:
+            await self._go_back(stop, str(pressure), pressure.retry_s)
+            return
+        except LogError as error:
+            await self._go_back(stop, str(error), _RETRY_S)
+            return
+        self.dead_letters += len(refused)
+        applied = self._applied
+        self._forget()
+        self._flushed = self._clock()
+        if self.trouble is not None:
+            _log.info("sink delivers again")
+            self.trouble = None
+        try:
+            await self._reader.commit(applied)
+        except UnsettledError as error:  # whoever has those partitions now writes the same rows again
+            _log.info("group changed", extra={"fields": {"why": str(error)}})
+        except UnavailableError as error:
+            self._applied = {**applied, **self._applied}
+            await self._go_back(stop, str(error), _RETRY_S)
+
+    async def _go_back(self, stop: asyncio.Event, why: str, retry_s: float) -> None:
+        """Forget what is in hand, fetch nothing for a while, and read on from what is committed."""
+        self.retries += 1
+        if self.trouble is None:
+            _log.warning("sink waits", extra={"fields": {"why": why, "retry_s": retry_s}})
+        self.trouble = why
+        self._sink.drop()
+        self._forget()
+        back = False
+        until = self._clock() + retry_s
+        while not stop.is_set() and not (back and self._clock() >= until):
+            self.beat = self._clock()
+            try:
+                self._reader.pause()
+                left_ms = max(1, min(IDLE_MS, int((until - self._clock()) * 1000)))
+                await self._reader.read(1, left_ms)  # none comes: it is how the group knows we live
+                if self._clock() >= until:
+                    await self._reader.seek_back()
+                    self._reader.resume()
+                    back = True
+            except LogError as error:
+                self.trouble = str(error)
+                until = self._clock() + _RETRY_S
+                await _wait(stop, _RETRY_S)
+
+    def _forget(self) -> None:
+        self._held, self._applied, self._refused = {}, {}, []
+
+    def _letter(self, place: Place, reason: str) -> Any:
+        record = self._held[place]
+        return dead_letter(
+            self._settings.group,
+            reason,
+            self._mask(record.value or b""),
+            time_us=time.time_ns() // 1000,
+            key=record.key or b"",
+            topic=place.topic,
+            number=place.partition,
+            offset=place.offset,
+        )
+
+
+class _Letters:
+    """Sends dead letters; connects when there is one."""
+
+    def __init__(self, kafka: KafkaSettings, wire: Wire) -> None:
+        self._kafka, self._wire = kafka, wire
+        self._producer: AIOKafkaProducer | None = None
+
+    async def send(self, letters: list[Any]) -> None:
+        """Send them all, and wait until the brokers have them."""
+        if not letters:
+            return
+        with readable(self._kafka, "send dead letters"):
+            if self._producer is None:
+                producer = idempotent_producer(self._kafka, f"{self._kafka.client_id}-letters", 0)
+                try:
+                    await producer.start()
+                except BaseException:
+                    await end_client(producer)
+                    raise
+                self._producer = producer
+            topic = self._kafka.topic(TOPIC)
+            count = len(await self._producer.partitions_for(topic))
+            for letter in letters:
+                number, key = letter_place(letter, count)
+                value = self._wire.encode(TOPIC, letter)
+                await self._producer.send_and_wait(topic, value, key=key, partition=number)
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self._producer is not None:
+            await end_client(self._producer)
+
+
+def _by_place(refused: list[Refusal]) -> list[Refusal]:
+    """One for each record: the first reason, and how many there are."""
+    reasons: dict[Place, list[str]] = {}
+    for place, reason in refused:
+        reasons.setdefault(place, []).append(reason)
+    return [
+        Refusal(place, why[0] if len(why) == 1 else f"{why[0]} (and {len(why) - 1} more of its rows)")
+        for place, why in reasons.items()
+    ]
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
