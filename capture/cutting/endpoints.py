@@ -3,6 +3,7 @@
 import re
 import socket
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -67,11 +68,16 @@ def announced(message: bytes, sip_ip: bytes) -> set[Endpoint]:
 
     Rather too many than too few; of a port also the next one, for RTCP.
     """
-    if b"\nm=" not in message:
+    start = message.find(b"\nm=")
+    if start < 0:
         return set()
-    ips = {sip_ip, *filter(None, map(_packed, _ADDRESS.findall(message)))}
-    ports = set(map(int, _MEDIA.findall(message)))
-    found = {(ip, port + more) for ip in ips for port in ports for more in (0, 1)}
+    ips = {sip_ip, *filter(None, map(_packed, set(_ADDRESS.findall(message))))}
+    found = {
+        (ip, port + more)
+        for port in map(int, _MEDIA.findall(message, start))
+        for ip in ips
+        for more in (0, 1)
+    }
     if b"\na=candidate:" in message:
         for text, port in _CANDIDATE.findall(message):
             if ip := _packed(text):
@@ -87,6 +93,7 @@ def _sensible(endpoints: Iterable[Endpoint]) -> Iterator[Endpoint]:
             yield ip, port
 
 
+@lru_cache(maxsize=4096)
 def _packed(text: bytes) -> bytes | None:
     try:
         return socket.inet_pton(socket.AF_INET6 if b":" in text else socket.AF_INET, text.decode("ascii"))
