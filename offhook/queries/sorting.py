@@ -54,8 +54,9 @@ class Sort(msgspec.Struct, frozen=True):
     def clause(self) -> str:
         """What follows ORDER BY."""
         way = "DESC" if self.descending else "ASC"
+        nulls = "" if self.by_time else " NULLS LAST"  # of a time, which is known, they would cost
         rest = [tie for tie in self.ties if tie != self.expression]
-        return ", ".join([f"{self.expression} {way} NULLS LAST", *(f"{tie} {way}" for tie in rest)])
+        return ", ".join([f"{self.expression} {way}{nulls}", *(f"{tie} {way}" for tie in rest)])
 
 
 def parse_sort(text: str, kind: type[msgspec.Struct]) -> Sort:
