@@ -26,7 +26,10 @@ END_COMMENT: Final = (
 
 def run_analyze(options: argparse.Namespace) -> int:
     """Write the call that `--call` names; the exit code. Raises CommandError, OSError, CaptureError."""
+    from offhook.analyze import say_when_compiling
+
     _check(options)
+    say_when_compiling()
     key = key_from(options.anonymise_key) if options.anonymise else None
     found = cut(options.files, options.call, settings.load(options))
     frames = found.frames if key is None else anonymised_frames(found, key)

@@ -92,6 +92,8 @@ def run(options: argparse.Namespace) -> int:
         code = audio.run_analyze(options)
         if code != DONE or options.output is None:
             return code
+    if options.anonymise_key is not None and not options.anonymise:
+        raise UsageError("--anonymise-key is for --anonymise: give that too")
     if options.anonymise and (options.call is None or options.output is None):
         raise UsageError("--anonymise masks one call as it is written: give --call ID and -o FILE too")
     if options.call is not None and options.output is not None:
