@@ -36,12 +36,14 @@ class Run:
         )
         self.folder = folder
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        self._lives: dict[str, int] = {}
         self._others: list[subprocess.Popen[bytes]] = []
         asyncio.run(topics.create(self.settings))
 
     def start(self, name: str, *options: str) -> None:
         """Start a worker, or start it again."""
         command = ["streams", "--member", name, "--http", "127.0.0.1:0", *options]
+        self._lives[name] = self._lives.get(name, 0) + 1
         self.workers[name] = self._process(name, command)
 
     def capture(self, *files: Path, wait: bool = True, speed: str = "max") -> subprocess.Popen[bytes]:
@@ -69,10 +71,30 @@ class Run:
         path = self.folder / f"{name}.log"
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
+    def ready(self, *names: str) -> None:
+        """Wait until workers are in the group, with all partitions shared out."""
+        deadline = time.monotonic() + ARRIVES_S
+        count = self.settings.partitions or 1
+        while True:
+            seen = [self.metrics(name) if self._listens(name) else {} for name in names]
+            owned = sum(each.get("offhook_streams_partitions", 0) for each in seen)
+            if all(each.get("offhook_streams_ready") for each in seen) and owned == 3 * count:
+                return
+            assert time.monotonic() < deadline, "".join(map(self.log, names))[-3000:]
+            time.sleep(0.2)
+
+    def _listens(self, name: str) -> bool:
+        """Whether the life of the worker that runs now has said where it listens."""
+        return self.log(name).count('"worker starts"') == self._lives[name]
+
+    def address(self, name: str) -> str:
+        """Where a worker serves its health."""
+        (where,) = re.findall(r'"http": "([^"]+)"', self.log(name))[-1:]
+        return str(where)
+
     def metrics(self, name: str) -> dict[str, float]:
         """A worker's metrics, summed over their labels."""
-        (where,) = re.findall(r'"http": "([^"]+)"', self.log(name))[-1:]
-        with urllib.request.urlopen(f"http://{where}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{self.address(name)}/metrics", timeout=10) as answer:
             text = answer.read().decode()
         found: dict[str, float] = {}
         for line in text.splitlines():

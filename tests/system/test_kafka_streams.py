@@ -1,0 +1,91 @@
+"""Records by Kafka and Faust, from processes that die, are those of memory, byte for byte (rule 3)."""
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from streams.faust.exits import Exit
+from tests.kafka_broker import Kafka
+from tests.paths import CAPTURES, TOOLS
+from tests.system.kafka_runs import Run, running
+from tests.system.same_records import Outcome, Way, take
+
+REAL = CAPTURES / "irontec_sngrep__tests_aaa.pcap"
+TRAFFIC = "--calls 12 --seconds 14 --loss 2 --jitter-ms 15 --stagger 8"
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Calls with loss, and jitter that reorders."""
+    capture = tmp_path_factory.mktemp("generated") / "calls.pcap"
+    command = [sys.executable, TOOLS / "gen_calls.py", *TRAFFIC.split(), "--out", capture]
+    subprocess.run(command, check=True, capture_output=True)
+    return capture
+
+
+def assert_same(found: Outcome, expected: Outcome) -> None:
+    assert expected.calls
+    assert found.calls == expected.calls
+    assert found.streams == expected.streams
+    assert found.registrations == expected.registrations
+
+
+def test_two_workers_make_the_records_of_memory(kafka: Kafka, prefix: str, tmp_path: Path) -> None:
+    with running(kafka, prefix, 2, tmp_path) as run:
+        run.start("w0")
+        run.start("w1")
+        run.capture(REAL)
+        expected = take(REAL, Way())
+        assert_same(run.until(expected), expected)
+        figures = [run.metrics(name) for name in ("w0", "w1")]
+        assert all(each["offhook_streams_replay_differs_total"] == 0 for each in figures)
+        assert sum(each["offhook_streams_dead_letters_total"] for each in figures) == 0
+        assert _get(run, "w0", "/healthz") == "ok\n"
+        for line in run.log("w0").splitlines():
+            assert {"time", "level", "event"} <= json.loads(line).keys()
+        assert [run.end(name) for name in ("w0", "w1")] == [0, 0]
+        assert_same(run.outcome(), expected)
+
+
+def test_killed_and_paused_workers_lose_and_double_nothing(
+    kafka: Kafka, prefix: str, tmp_path: Path, generated: Path
+) -> None:
+    # a state that is saved seldom: a restart takes steps again, and a paused owner has something to write
+    options = ("--set", "streams.session_s=3", "--set", "streams.checkpoint_s=60")
+    with running(kafka, prefix, 2, tmp_path) as run:
+        run.start("w0", *options)
+        run.start("w1", *options)
+        run.ready("w0", "w1")
+        capture = run.capture(generated, wait=False, speed="1")
+        _wait_for_steps(run, "w0", 20)
+        run.kill("w0")
+        run.start("w0", *options)
+        run.ready("w0", "w1")
+        _wait_for_steps(run, "w1", 40)
+        run.kill("w1", signal.SIGSTOP)
+        run.ready("w0")  # it has taken over what the other one had
+        run.kill("w1", signal.SIGCONT)
+        assert run.workers["w1"].wait(20) == Exit.FENCED, run.log("w1")[-2000:]
+        run.start("w1", *options)
+        assert capture.wait(60) == 0
+        expected = take(generated, Way())
+        assert_same(run.until(expected), expected)
+        figures = run.metrics("w0")
+        assert figures["offhook_streams_replayed_total"] > 0
+        assert figures["offhook_streams_replay_differs_total"] == 0
+
+
+def _wait_for_steps(run: Run, name: str, steps: int) -> None:
+    while run.metrics(name)["offhook_streams_steps_total"] < steps:
+        assert run.workers[name].poll() is None, run.log(name)[-2000:]
+
+
+def _get(run: Run, name: str, path: str) -> str:
+    with urllib.request.urlopen(f"http://{run.address(name)}{path}", timeout=10) as answer:
+        text: str = answer.read().decode()
+        return text
