@@ -7,7 +7,10 @@ from typing import Any, Final
 
 import structlog
 
-NOISY: Final = ("aiokafka", "faust", "mode", "asyncio", "streams.faust.consumer")
+NOISY: Final = (
+    *("aiokafka", "faust", "mode", "asyncio", "streams.faust.consumer"),
+    *("urllib3", "clickhouse_connect"),
+)
 """Libraries that log each attempt and each phase; what matters of it we say ourselves."""
 
 
