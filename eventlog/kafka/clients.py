@@ -95,11 +95,11 @@ async def end_client(client: Any) -> None:
     except OUTSIDE as error:
         _log.debug("client did not stop: %r", error)
         with contextlib.suppress(asyncio.CancelledError, *OUTSIDE):
+            inner = getattr(client, "client", None) or client._client
+            await inner.close()  # first: the sender waits for its requests, which fail by this
             sender = getattr(client, "_sender", None)
             if sender is not None:
-                await sender.close()
-            inner = getattr(client, "client", None) or client._client
-            await inner.close()
+                await asyncio.wait_for(sender.close(), STOP_S)
 
 
 __all__ = [

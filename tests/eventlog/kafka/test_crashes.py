@@ -15,8 +15,8 @@ from offhook.dev.kafka import Broker
 from tests.eventlog.kafka.cluster import created, run, seen
 from tests.eventlog.test_log import decision
 
-RECORDS = 3000
-STEPS = 400
+RECORDS = 2000
+STEPS = 120
 INPUT = ("sip.messages", 0)
 
 

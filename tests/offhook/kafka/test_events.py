@@ -12,7 +12,7 @@ from tests.schemas.events import events
 
 
 @pytest.mark.parametrize("topic", sorted(ids()))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_an_event_is_one_line_that_is_safe_on_a_terminal(topic: str, data: st.DataObject) -> None:
     line = json_line(readable(data.draw(events(topic))))
