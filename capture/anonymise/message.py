@@ -27,7 +27,7 @@ _REMOVED: Final = frozenset(
 _LINE: Final = re.compile(rb"[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*(?:\r?\n|\r|\Z)")
 _HEADER: Final = re.compile(rb"([A-Za-z0-9!%*_+`'~.-]{1,64}[ \t]*:)(.*)\Z", re.DOTALL)
 _REQUEST: Final = re.compile(
-    rb"([!%'*+\-.0-9A-Z_`a-z~]+[ \t]+)(.*?)([ \t]+SIP/2\.0[ \t]*\r?\n?)\Z", re.DOTALL
+    rb"([!%'*+\-.0-9A-Z_`a-z~]+[ \t]+)(.*?)((?<![ \t])[ \t]+SIP/2\.0[ \t]*\r?\n?)\Z", re.DOTALL
 )
 _STATUS: Final = re.compile(rb"(SIP/2\.0[ \t]+[0-9]{3})(.*)\Z", re.DOTALL | re.IGNORECASE)
 _END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
