@@ -1,7 +1,12 @@
-"""The state of a site's media as bytes by key, and back."""
+"""The state of a site's media as bytes by key, and back.
+
+Flows are saved in blocks of slots: all that are talking change all the time, and a value a flow would cost
+more than the flow.
+"""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -10,20 +15,25 @@ from schemas.media_endpoints import EndpointEvent
 from schemas.rtcp_packets import RtcpPacket
 from streams.clock import SiteClock
 from streams.media.flow import Flow
+from streams.media.flow_table import FlowTable
 from streams.media.owners import Owner
 from streams.media.pending import Pending
 from streams.media.site import SiteMedia
 from streams.media.state import BINS, WORDS
 
+BLOCK: Final = 64
+"""Slots of a block: with their words and histograms 90 kB."""
 
-class SavedFlow(msgspec.Struct, array_like=True):
-    """A flow, its status and its slot's words and histogram."""
 
-    flow: Flow
-    status: int
-    stream: int
-    sent: bool
-    partition: int
+class SavedFlows(msgspec.Struct, array_like=True):
+    """The flows of a block, n in order of their slots; of these status (uint8), stream (int64), sent (bool)
+    and partition (int64), words (int64, n x WORDS) and histograms (uint16, n x BINS)."""
+
+    flows: list[Flow]
+    status: bytes
+    stream: bytes
+    sent: bytes
+    partition: bytes
     words: bytes
     bins: bytes
 
@@ -58,7 +68,7 @@ class SavedSite(msgspec.Struct, array_like=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_flow = msgspec.msgpack.Decoder(SavedFlow).decode
+_flows = msgspec.msgpack.Decoder(SavedFlows).decode
 _owners = msgspec.msgpack.Decoder(list[Owner]).decode
 _site = msgspec.msgpack.Decoder(SavedSite).decode
 
@@ -70,20 +80,21 @@ def save(site: SiteMedia) -> dict[bytes, bytes | None]:
         owners = site.owners.of_call(cdr_id)
         changes[b"owners:" + cdr_id.encode()] = _encode(owners) if owners else None
     site.owners.touched.clear()
-    for slot in np.flatnonzero(site.table.changed).tolist():
-        flow = site.table.flow[slot]
-        changes[b"flow:%d" % slot] = _encode(_saved_flow(site, flow)) if flow is not None else None
+    for block in np.unique(np.flatnonzero(site.table.changed) // BLOCK).tolist():
+        changes[b"flows:%d" % block] = _saved_flows(site.table, block * BLOCK)
     site.table.changed[:] = False
     return changes
 
 
-def _saved_flow(site: SiteMedia, flow: Flow) -> SavedFlow:
-    slot, table = flow.slot, site.table
-    return SavedFlow(
-        flow, int(table.status[slot]), int(table.stream[slot]), bool(table.sent[slot]),
-        int(table.partition[slot]), table.slots.words[slot * WORDS : (slot + 1) * WORDS].tobytes(),
-        table.slots.bins[slot * BINS : (slot + 1) * BINS].tobytes(),
-    )  # fmt: skip
+def _saved_flows(table: FlowTable, first: int) -> bytes | None:
+    """The flows of the block that begins with this slot; None where there are none."""
+    flows = [flow for flow in table.flow[first : first + BLOCK] if flow is not None]
+    if not flows:
+        return None
+    slots = np.array([flow.slot for flow in flows], np.int64)
+    words, bins = table.slots.words.reshape(-1, WORDS), table.slots.bins.reshape(-1, BINS)
+    columns = (table.status, table.stream, table.sent, table.partition, words, bins)
+    return _encode(SavedFlows(flows, *(column[slots].tobytes() for column in columns)))
 
 
 def _saved_site(site: SiteMedia) -> SavedSite:
@@ -112,10 +123,10 @@ def load(site: SiteMedia, state: Mapping[bytes, bytes]) -> None:
                 site.owners.add(owner)
         elif key == b"site":
             _load_site(site, _site(value))
-    flows = [_flow(value) for key, value in state.items() if key.startswith(b"flow:")]
-    for saved in sorted(flows, key=lambda saved: saved.flow.slot):
-        _load_flow(site, saved)
-    used = {saved.flow.slot for saved in flows}
+    blocks = [_flows(value) for key, value in state.items() if key.startswith(b"flows:")]
+    for saved in sorted(blocks, key=lambda saved: saved.flows[0].slot):
+        _load_flows(site, saved)
+    used = {flow.slot for saved in blocks for flow in saved.flows}
     site.table.slots.free = [slot for slot in range(site.table.slots.count) if slot not in used]
     site.owners.touched.clear()
     site.table.changed[:] = False
@@ -135,16 +146,21 @@ def _pending(packets: SavedPackets) -> Pending:
     )
 
 
-def _load_flow(site: SiteMedia, saved: SavedFlow) -> None:
-    flow, table, slot = saved.flow, site.table, saved.flow.slot
-    table.place(flow)
-    table.status[slot], table.stream[slot] = saved.status, saved.stream
-    table.sent[slot], table.partition[slot] = saved.sent, saved.partition
-    table.slots.words[slot * WORDS : (slot + 1) * WORDS] = np.frombuffer(saved.words, np.int64)
-    table.slots.bins[slot * BINS : (slot + 1) * BINS] = np.frombuffer(saved.bins, np.uint16)
-    flow.owners = [_same(site.owners.of_call(owner.cdr_id), owner) for owner in flow.owners]
-    if flow.copies or flow.reports:
-        site.noted.add(slot)
+def _load_flows(site: SiteMedia, saved: SavedFlows) -> None:
+    table = site.table
+    for flow in saved.flows:
+        table.place(flow)
+        flow.owners = [_same(site.owners.of_call(owner.cdr_id), owner) for owner in flow.owners]
+        if flow.copies or flow.reports:
+            site.noted.add(flow.slot)
+    slots = np.array([flow.slot for flow in saved.flows], np.int64)
+    words, bins = table.slots.words.reshape(-1, WORDS), table.slots.bins.reshape(-1, BINS)
+    table.status[slots] = np.frombuffer(saved.status, np.uint8)
+    table.stream[slots] = np.frombuffer(saved.stream, np.int64)
+    table.sent[slots] = np.frombuffer(saved.sent, np.bool_)
+    table.partition[slots] = np.frombuffer(saved.partition, np.int64)
+    words[slots] = np.frombuffer(saved.words, np.int64).reshape(-1, WORDS)
+    bins[slots] = np.frombuffer(saved.bins, np.uint16).reshape(-1, BINS)
 
 
 def _same(owners: Iterable[Owner], copy: Owner) -> Owner:
