@@ -71,8 +71,9 @@ class Words:
 
     def _draw(self, word: bytes, attempt: int) -> bytes:
         letters = _LETTERS[:6] if len(word) >= _HEX_LEAST and _HEXADECIMAL.issuperset(word) else _LETTERS
+        seed = blake2b(word, key=self._key[:64], salt=bytes((attempt,)), digest_size=32).digest()
         numbers = b"".join(
-            blake2b(word, key=self._key[:64], salt=bytes((attempt, part & 0xFF)), digest_size=64).digest()
+            blake2b(seed + part.to_bytes(4, "big"), key=self._key[:64]).digest()
             for part in range(len(word) // 32 + 1)
         )
         drawn = bytearray()
