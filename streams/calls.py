@@ -60,6 +60,13 @@ class Calls:
         self.closed = output.closed
         return facts + _facts(output)
 
+    def interim(self, now_us: int) -> list[Fact]:
+        """Records of ended calls, not complete, where media's clock stands still; `now_us` is wall time.
+
+        Their versions are state: a runner saves the changes with them.
+        """
+        return _facts(RecordsOutput(records=self.records.interim(now_us)))
+
     def changes(self) -> dict[bytes, bytes | None]:
         """State changed since the last call, of all reducers."""
         return {

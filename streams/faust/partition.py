@@ -7,7 +7,7 @@ facts: those are in Kafka. After any failure the stage is ahead of Kafka and is 
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from eventlog.kafka.errors import FencedError, KafkaLogError, RefusedError
@@ -20,6 +20,7 @@ from eventlog.letters import dead_letter, letter_place
 from eventlog.topics import partition
 from schemas.framing import FramingError
 from streams.bounds import JOURNAL_BYTES, JOURNAL_STEPS, QUEUED_EVENTS
+from streams.calls import Calls
 from streams.faust import journal as journals
 from streams.faust.exits import Exit, end_process
 from streams.faust.figures import Figures
@@ -31,6 +32,9 @@ from streams.stage import EVERY_PARTITION, Fact, Input, Stage
 
 AGAIN_S: Final = 0.3
 """How long to wait before a partition is opened again after a failure."""
+
+INTERIM_S: Final = 5.0
+"""Wall time between two looks for calls whose media clock stands still."""
 
 HOLE_LOOKED_AT: Final = 64
 """Commit markers leave holes in the offsets; a larger one means that events were forgotten unread."""
@@ -73,10 +77,12 @@ class Partition:
         self._kafka = StagePartition(shared.kafka, plan.name, number)
         self._journal = Journal([])
         self._journal_bytes = 0
-        self._saved_at = 0.0
+        self._saved_at = self._took_at = 0.0
         self._counted: dict[str, int] = {}
         self._names = {shared.kafka.topic(topic): topic for topic in plan.inputs}
-        self._task = asyncio.create_task(self._run(), name=self.name)
+        self._tasks = [asyncio.create_task(self._run(self._take), name=self.name)]
+        if plan.name == "calls":
+            self._tasks.append(asyncio.create_task(self._run(self._look)))
 
     # -- opening -------------------------------------------------------------------------------------
 
@@ -173,7 +179,8 @@ class Partition:
         """Let it go after a step that is under way; what queued is dropped without an ack."""
         self.closed = True
         async with self.lock:
-            self._task.cancel()
+            for task in self._tasks:
+                task.cancel()
             if self.is_open and self._journal.steps:
                 try:  # so that the next owner has nothing to take again
                     await self._commit([], self._kafka.guard().applied, None)
@@ -188,27 +195,35 @@ class Partition:
 
     # -- steps ---------------------------------------------------------------------------------------
 
-    async def _run(self) -> None:
-        """Take what has queued, at most every `commit_ms`."""
-        pace, last = self._shared.options.commit_ms / 1000, 0.0
+    async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do this for ever; a stage that fails ends the worker, for the same events would come again."""
         try:
             while True:
-                events = [await self.queue.get()]
-                self.in_hand = 1
-                wait = last + pace - time.monotonic()
-                if wait > 0:
-                    await asyncio.sleep(wait)
-                last = time.monotonic()
-                while not self.queue.empty():
-                    events.append(self.queue.get_nowait())
-                self.in_hand = len(events)
-                if await self._apply(events):
-                    for event in events:
-                        event.ack()
-                self.in_hand = 0
+                await work()
         except Exception as error:
             _log.exception("a stage failed", extra={"fields": {"partition": self.name}})
             end_process(Exit.DEFECT, f"{self.name}: {error!r}")
+
+    async def _take(self) -> None:
+        """Take what has queued, at most every `commit_ms`."""
+        events = [await self.queue.get()]
+        self.in_hand = 1
+        wait = self._took_at + self._shared.options.commit_ms / 1000 - time.monotonic()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        self._took_at = time.monotonic()
+        while not self.queue.empty():
+            events.append(self.queue.get_nowait())
+        self.in_hand = len(events)
+        if await self._apply(events):
+            for event in events:
+                event.ack()
+        self.in_hand = 0
+
+    async def _look(self) -> None:
+        """See whether the stage has something to say by the wall clock."""
+        await asyncio.sleep(INTERIM_S)
+        await self._apply([])
 
     async def _apply(self, events: Sequence[Event]) -> bool:
         """Events applied and committed, whatever Kafka does meanwhile; False where we no longer own them."""
@@ -219,7 +234,10 @@ class Partition:
                 try:
                     if not self.is_open:
                         await self.open()
-                    await self._step(events)
+                    if events:
+                        await self._step(events)
+                    else:
+                        await self._say_interim()
                 except FencedError as error:
                     end_process(Exit.FENCED, str(error))
                 except RefusedError:
@@ -254,9 +272,7 @@ class Partition:
             return
         letters = len(records)
         began = time.perf_counter()
-        for fact in self.stage.step(inputs):
-            value = self._shared.wire.encode(fact.topic, fact.value)
-            records += [Record(fact.topic, number, fact.key, value) for number in self._targets(fact)]
+        records += self._records(self.stage.step(inputs))
         done = time.perf_counter()
         await self._commit(records, guard.applied, len(records) - letters)
         figures = self.figures
@@ -267,12 +283,27 @@ class Partition:
         figures.facts += len(records) - letters
         figures.moved = time.monotonic()
 
+    async def _say_interim(self) -> None:
+        """Records that are not complete, of calls whose media clock stands still, with the state."""
+        assert isinstance(self.stage, Calls)
+        facts = self.stage.interim(time.time_ns() // 1000)
+        if facts:
+            await self._commit(self._records(facts), self._kafka.guard().applied, None)
+
+    def _records(self, facts: Sequence[Fact]) -> list[Record]:
+        """Facts as records of their partitions."""
+        records: list[Record] = []
+        for fact in facts:
+            value = self._shared.wire.encode(fact.topic, fact.value)
+            records += [Record(fact.topic, number, fact.key, value) for number in self._targets(fact)]
+        return records
+
     async def _commit(
         self, records: list[Record], applied: Mapping[tuple[str, int], int], facts: int | None
     ) -> None:
         """Facts, offsets and the journal, or the changed state instead of the journal, together.
 
-        `facts` None: there was no step, the state is saved.
+        `facts` None: it was no step of inputs, so the state is saved.
         """
         until = [applied.get((topic, self.number), -1) for topic in self.plan.inputs]
         changes: dict[bytes, bytes | None] = {}
