@@ -6,6 +6,7 @@ BackPressureError, the feeder goes back to what is committed and brings the same
 idempotent.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
 
@@ -53,3 +54,14 @@ class Sink(Protocol):
 
     def drop(self) -> None:
         """Forget what was added and not flushed: it comes again."""
+
+
+def by_record(refused: Iterable[Refusal]) -> list[Refusal]:
+    """One refusal a record: the first reason, and how many there are."""
+    reasons: dict[Place, list[str]] = {}
+    for place, reason in refused:
+        reasons.setdefault(place, []).append(reason)
+    return [
+        Refusal(place, why[0] if len(why) == 1 else f"{why[0]} (and {len(why) - 1} more of its rows)")
+        for place, why in reasons.items()
+    ]

@@ -16,7 +16,7 @@ from eventlog.letters import TOPIC, dead_letter, letter_place
 from eventlog.log import LogError
 from schemas.framing import FramingError
 from sinks.bounds import READ_AT_ONCE
-from sinks.contract import BackPressureError, BadRecordError, Place, Refusal, Sink
+from sinks.contract import BackPressureError, BadRecordError, Place, Refusal, Sink, by_record
 from sinks.settings import SinkSettings
 
 IDLE_MS: Final = 100
@@ -131,8 +131,8 @@ class KafkaDelivery:
     async def _deliver(self, stop: asyncio.Event) -> None:
         """Make what is in hand durable, then commit it."""
         try:
-            refused = self._refused + await asyncio.to_thread(self._sink.flush)
-            await self._letters.send([self._letter(*each) for each in _by_place(refused)])
+            refused = by_record(self._refused + await asyncio.to_thread(self._sink.flush))
+            await self._letters.send([self._letter(*each) for each in refused])
         except BackPressureError as pressure:
             await self._go_back(stop, str(pressure), pressure.retry_s)
             return
@@ -227,17 +227,6 @@ class _Letters:
         """Disconnect."""
         if self._producer is not None:
             await end_client(self._producer)
-
-
-def _by_place(refused: list[Refusal]) -> list[Refusal]:
-    """One for each record: the first reason, and how many there are."""
-    reasons: dict[Place, list[str]] = {}
-    for place, reason in refused:
-        reasons.setdefault(place, []).append(reason)
-    return [
-        Refusal(place, why[0] if len(why) == 1 else f"{why[0]} (and {len(why) - 1} more of its rows)")
-        for place, why in reasons.items()
-    ]
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

@@ -13,6 +13,7 @@ NAMES: Final = (
     "sql",
     "serve-db",
     "migrate",
+    "up",
     "capture",
     "streams",
     "sink",

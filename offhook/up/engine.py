@@ -1,0 +1,135 @@
+"""Captures through the stages of one process: every batch is in the log before a stage takes it."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from capture.sensor import Batch
+from eventlog.sqlite.log import SqliteLog
+from offhook.errors import CommandError
+from offhook.settings import Settings
+from offhook.up.source import Begun, FileSource, begun
+from offhook.up.stages import RAW, Stages, forget_stages
+
+OWNER: Final = "capture"
+TRIM_S: Final = 5.0
+"""Wall time between two looks for what everyone has read."""
+
+_log = logging.getLogger(__name__)
+
+
+class Published(msgspec.Struct, array_like=True):
+    """How far a run over captures is, kept in the log with the batches themselves."""
+
+    run: Begun
+    batches: int
+    ended: bool
+
+
+_KEY: Final = b"published"
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Published).decode
+
+
+class Engine:
+    """Publishes the captures of one run and drives the stages; `run` is for a thread of its own."""
+
+    def __init__(self, log: SqliteLog, settings: Settings, files: Sequence[str], speed: float | None) -> None:
+        """Take over what the log has; CommandError where another run is unfinished, CaptureError."""
+        self.source: FileSource | None = None
+        self.expired = 0
+        self.finished = False
+        """Whether everything was published and applied."""
+        self._log = log
+        self._published = self._begin(files, speed, settings)
+        self.stages = Stages(log, settings)
+        if self._published and not self._published.ended:
+            self.source = FileSource(self._published.run, speed, settings.capture)
+        self._trimmed = time.monotonic()
+
+    def stop(self) -> None:
+        """Wait for no packet time any more."""
+        if self.source is not None:
+            self.source.pace.stop()
+
+    def run(self, stop: threading.Event) -> None:
+        """Publish and apply, to the end or until told to stop; all is saved then."""
+        if self.source is not None and self._published is not None:
+            for batches in self.source.after(self._published.batches):
+                self._publish(batches)
+                self.stages.take(batches)
+                self._trim()
+                if stop.is_set():
+                    break
+            else:
+                self._publish([], ended=True)
+                self._say_ended(self.source)
+            self.stages.save()
+        if not stop.is_set():
+            self.finished = True
+        while not stop.wait(TRIM_S):
+            self._trim()
+
+    def _begin(self, files: Sequence[str], speed: float | None, settings: Settings) -> Published | None:
+        found = self._log.state(OWNER).get(_KEY)
+        before = None if found is None else _decode(found)
+        if not files:
+            if before is not None and not before.ended:
+                raise CommandError(f"{before.run} is not finished: start with --file {before.run}")
+            return before
+        wanted = begun(files, speed, settings.capture)
+        if before is not None:
+            if _same(before.run, wanted):
+                return before
+            if not before.ended:
+                raise CommandError(
+                    f"{before.run}: published up to batch {before.batches}, with other settings or content;"
+                    " finish that first, or take another --state"
+                )
+            Stages(self._log, settings)  # applies what a death has left of the former run
+            forget_stages(self._log)
+        begins = Published(wanted, 0, ended=False)
+        with self._log.transaction(OWNER) as step:
+            step.save({_KEY: _encode(begins)})
+        return begins
+
+    def _publish(self, batches: Sequence[Batch], *, ended: bool = False) -> None:
+        """Batches and how far that is, in one transaction."""
+        assert self._published is not None
+        self._published.batches += len(batches)
+        self._published.ended = ended
+        with self._log.transaction(OWNER) as step:
+            for batch in batches:
+                step.append(RAW[type(batch)], 0, b"", batch)
+            step.save({_KEY: _encode(self._published)})
+
+    def _trim(self) -> None:
+        """Forget what everyone has read, now and then."""
+        if time.monotonic() - self._trimmed < TRIM_S:
+            return
+        trimmed = self._log.trim()
+        if trimmed.unread and not self.expired:
+            _log.warning("records expired unread", extra={"fields": {"records": trimmed.unread}})
+        self.expired += trimmed.unread
+        self._trimmed = time.monotonic()
+
+    def _say_ended(self, source: FileSource) -> None:
+        _log.info(
+            "captures ended",
+            extra={
+                "fields": {
+                    "packets": source.sensor.packets,
+                    "batches": source.published,
+                    "warnings": source.warnings[:10],
+                }
+            },
+        )
+
+
+def _same(before: Begun, wanted: Begun) -> bool:
+    """Whether the same batches come; another speed alone is no other run."""
+    return msgspec.structs.replace(wanted, ticks=before.ticks) == before
