@@ -16,6 +16,7 @@ from capture.merge import merge
 from capture.pace import Pace, paced
 from capture.publisher import Publisher
 from capture.sensor import Batch, Sensor
+from eventlog.kafka.connection import quiet
 from eventlog.kafka.log import KafkaLog
 from eventlog.topics import partition, routing
 from offhook import __version__, settings
@@ -46,8 +47,9 @@ def run(options: argparse.Namespace) -> int:
     chosen = settings.load(options)
     pace = Pace(_speed(options.speed))
     http = address(options.http) if options.http else None
-    logs.configure()
+    quiet()
     with KafkaLog(chosen.kafka) as log:
+        logs.configure()
         run_ = Capture(options, chosen, log, pace)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, run_.stop)

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from eventlog.kafka import topics
+from eventlog.kafka.connection import quiet
 from eventlog.kafka.errors import KafkaLogError
 from eventlog.kafka.settings import KafkaSettings
 from eventlog.topics import TOPICS
@@ -47,9 +48,10 @@ def run(options: argparse.Namespace) -> int:
         )
     names = _stages(options.stages)
     http = address(options.http) if options.http else None
-    logs.configure()
+    quiet()
     partitions = asyncio.run(_partitions(chosen.kafka))
     _check(names, partitions)
+    logs.configure()
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)  # calls hold no cycles: do not walk them again and again
     return asyncio.run(_work(chosen, names, partitions, http))

@@ -33,6 +33,7 @@ def configure(level: int = logging.INFO) -> None:
     root.setLevel(level)
     for name in NOISY:
         logging.getLogger(name).setLevel(max(level, logging.ERROR))
+        logging.getLogger(name).propagate = True
 
 
 def _fields(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

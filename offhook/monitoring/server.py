@@ -65,7 +65,7 @@ class MonitoringServer:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        runner = web.AppRunner(self._application(), access_log=None)
+        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1)
         try:
             self._loop.run_until_complete(self._listen(runner))
         except OSError as error:
@@ -79,7 +79,7 @@ class MonitoringServer:
 
     async def _listen(self, runner: web.AppRunner) -> None:
         await runner.setup()
-        site = web.TCPSite(runner, self.host, self.port, shutdown_timeout=1)
+        site = web.TCPSite(runner, self.host, self.port)
         await site.start()
         self.port = runner.addresses[0][1]
 
