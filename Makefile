@@ -1,4 +1,4 @@
-.PHONY: setup demo test check bench lock clean
+.PHONY: setup demo test stack check bench lock clean
 
 PY := .venv/bin/python
 
@@ -12,6 +12,9 @@ test: setup  ## all tests; installs tshark and sipp to compare with
 	@tools/test-programs
 	@$(PY) -m offhook.main analyze tests/captures/isa-sip.pcapng >/dev/null  # compiles the kernels once
 	$(PY) -m pytest -n 2
+
+stack: setup  ## the compose stack on a throwaway Docker engine, with kills; needs root on Debian, 4 GB of disk
+	@infra/test/run
 
 check: setup  ## style, types, arrows between rooms, clock graph, what must not be in the repository
 	$(PY) -m ruff check .

@@ -5,7 +5,8 @@
 #   infra/test/engine.sh down FOLDER            stops it and undoes what it changed on the host
 #
 # Where an engine answers already, `up` starts none and `down` does nothing. Needs root on Debian or Ubuntu;
-# fetches docker.io with apt-get where dockerd is missing.
+# fetches docker.io with apt-get where dockerd is missing. Compose is the plug-in that docker has, else the one
+# of infra/test/requirements.lock in .venv. KEEP_IMAGES=1 leaves the images in the folder for the next time.
 set -euo pipefail
 action=${1:?up or down}
 folder=$(realpath -m "${2:?a folder for the engine}")
@@ -27,11 +28,23 @@ remember() {
     iptables -S FORWARD | head -n 1 >"$folder/forward-policy"
 }
 
+# Says where compose is, in a configuration of its own, where docker has none.
+find_compose() {
+    local found
+    if docker compose version >/dev/null 2>&1; then return; fi
+    found=$(ls "$(dirname "$0")"/../../.venv/lib/python3*/site-packages/compose/docker-compose 2>/dev/null) \
+        || { say "no compose: install infra/test/requirements.lock into .venv"; exit 1; }
+    mkdir -p "$folder/config/cli-plugins"
+    ln -sf "$(realpath "$found")" "$folder/config/cli-plugins/docker-compose"
+    echo "export DOCKER_CONFIG=$folder/config"
+}
+
 up() {
     # DOCKER_HOST names our own socket here; what answers without it is somebody else's engine.
     if env -u DOCKER_HOST docker version >/dev/null 2>&1; then
         say "one answers already; it is used"
-        echo "unset DOCKER_HOST"
+        unset DOCKER_HOST
+        find_compose
         return
     fi
     install_engine
@@ -49,6 +62,7 @@ up() {
     fi
     say "answers at $DOCKER_HOST"
     echo "export DOCKER_HOST=$DOCKER_HOST"
+    find_compose
 }
 
 stop_engine() {

@@ -46,7 +46,7 @@ kafka_jars() {
     cp "$(cat "$work/jars")"/*.jar kafka/libs/
 }
 
-compose() { docker compose --project-directory .. -f ../compose.yaml -f ../compose.test.yaml "$@"; }
+compose() { COMPOSE_BAKE=false docker compose --project-directory .. -f ../compose.yaml -f ../compose.test.yaml "$@"; }
 
 build_base
 build_python
