@@ -63,6 +63,9 @@ NOT_SETTINGS: Final = frozenset(
 ALIASES: Final = {"SCHEMA_REGISTRY_URL": ("kafka", "schema_registry_url")}
 """Variables without our prefix, under the name that other programs of Kafka know."""
 
+OF_ALL_STAGES: Final = frozenset({"sensor_gone_s", "lateness_max_s"})
+"""Settings of the calls that hold for media too, unless media has its own."""
+
 SECRET: Final = re.compile(r"(?:secret|password|token|private_key)$")
 """Keys whose values are never shown."""
 
@@ -122,6 +125,8 @@ def collect(options: argparse.Namespace, environment: Mapping[str, str]) -> tupl
         accepted = _accept(setting, problems)
         if accepted is not None:
             found[setting.section, setting.key] = (accepted, setting.origin)
+    for key in OF_ALL_STAGES & {key for section, key in found if section == "calls"}:
+        found.setdefault(("media", key), found["calls", key])
     rooms = {section: _build(section, found, problems) for section in SECTIONS}
     origins = {_full(section, key): origin for (section, key), (_, origin) in found.items()}
     return Settings(offhook=rooms.pop(""), origins=origins, notes=notes, **rooms), problems

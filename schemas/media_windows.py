@@ -99,6 +99,7 @@ class StreamInfo(msgspec.Struct, frozen=True, gc=False):
     payloads: list[Payload]
     ptime_ms: int  # announced, 0 unknown
     first_us: int
+    sensors: int = 1  # of the site, as known then
 
 
 class Gap(msgspec.Struct, frozen=True, array_like=True, gc=False):

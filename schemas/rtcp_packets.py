@@ -15,10 +15,14 @@ class RtcpPacket(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class RtcpBatch(msgspec.Struct, frozen=True):
-    """A batch; `packets` in event-time order, `clock_us` the sensor's watermark after it."""
+    """A batch; `packets` in event-time order, `clock_us` the sensor's watermark after it.
+
+    `behind_us`: how far the publisher lies behind what was captured, 0 live, more while it sends its spool.
+    """
 
     account: str
     site: str
     sensor: str
     clock_us: int
     packets: list[RtcpPacket]
+    behind_us: int = 0

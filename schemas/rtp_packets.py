@@ -59,7 +59,8 @@ class RtpBatch(msgspec.Struct, frozen=True):
     `marker_type` is the second byte of the RTP header: marker bit and payload type. `length` is the RTP
     payload's length in bytes (without padding). `copies[i]`: mirrored copies dropped at capture.
     Payloads of at most 8 bytes (RFC 4733): packet `small_at[j]` has the bytes `small[j, :length]`.
-    UDPTL flows have ssrc, timestamp and marker_type 0.
+    UDPTL flows have ssrc, timestamp and marker_type 0. `behind_us`: how far the publisher lies behind what
+    was captured, 0 live, more while it sends its spool.
     """
 
     account: str
@@ -77,6 +78,7 @@ class RtpBatch(msgspec.Struct, frozen=True):
     length: U16
     small_at: I32  # (j,)
     small: U8  # (j, 8)
+    behind_us: int = 0
 
     def __eq__(self, other: object) -> bool:
         """Equal columns, not equal objects."""

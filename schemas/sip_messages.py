@@ -23,10 +23,14 @@ class SipPacket(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class SipBatch(msgspec.Struct, frozen=True):
-    """A batch; `messages` in event-time order, `clock_us` the sensor's watermark after it."""
+    """A batch; `messages` in event-time order, `clock_us` the sensor's watermark after it.
+
+    `behind_us`: how far the publisher lies behind what was captured, 0 live, more while it sends its spool.
+    """
 
     account: str
     site: str
     sensor: str
     clock_us: int
     messages: list[SipPacket]
+    behind_us: int = 0

@@ -85,9 +85,9 @@ class MemoryRunner:
             for n in range(media_partitions)
         ]
         if records is not None and records.channels_max:
-            limit = records.channels_max
+            limit, gone_s = records.channels_max, (calls or CallSettings()).sensor_gone_s
             self.workers.append(
-                Worker("channels", 0, lambda: Channels(calls_partitions, limit), Channels.inputs)
+                Worker("channels", 0, lambda: Channels(calls_partitions, limit, gone_s), Channels.inputs)
             )
         for worker in self.workers:
             for topic in worker.inputs:

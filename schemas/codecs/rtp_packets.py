@@ -59,6 +59,7 @@ def to_data(batch: RtpBatch) -> dict[str, Any]:
         "site": batch.site,
         "sensor": batch.sensor,
         "clock_us": batch.clock_us,
+        "behind_us": batch.behind_us,
         "flows": _flows_to_data(batch.flows),
         "present_flows": len(batch.present),
         "packets": len(batch.arrival_us),
@@ -101,6 +102,7 @@ def from_data(data: dict[str, Any]) -> RtpBatch:
         length=undo_difference(unpack(data["length"], k, np.uint16), np.uint16),
         small_at=small_at,
         small=_rows(data["small"], j, 8),
+        behind_us=data["behind_us"],
     )
 
 

@@ -58,13 +58,12 @@ class Dialogs:
         output = DialogsOutput([], [], {})
         for name, site in self._sites.items():
             clock = site.clock.now
-            if clock == site.sent_us and not site.queue:
+            if clock <= site.now_us and not site.queue:
                 continue
             site.advance()
             output.reached[name] = site.reached_us
-            if site.events or clock != site.sent_us:
-                site.sent_us = clock
-                output.clocks[name] = clock
+            output.clocks[name] = clock
+            if site.clock.tick(bool(site.events)):
                 output.endpoints.append(EndpointBatch(*name, self.source, clock, site.events))
                 site.events = []
         register = self._register

@@ -24,7 +24,6 @@ class _SavedSite(msgspec.Struct, array_like=True):
     account: str
     site: str
     clock: SiteClock
-    sent_us: int
     now_us: int
     arrived: int
     serial: int
@@ -103,7 +102,6 @@ def _save_site(site: Site, changes: dict[bytes, bytes | None]) -> None:
             site.account,
             site.site,
             site.clock,
-            site.sent_us,
             site.now_us,
             site.arrived,
             site.serial,
@@ -166,8 +164,8 @@ def load(saved: Mapping[bytes, bytes], register: Register, sites: Sites) -> None
 
 def _load_site(saved: _SavedSite, value: bytes, register: Register, sites: Sites) -> None:
     site = Site(register, saved.account, saved.site)
-    site.clock = saved.clock
-    site.sent_us, site.now_us = saved.sent_us, saved.now_us
+    site.clock = saved.clock.limited_as(site.clock)
+    site.now_us = saved.now_us
     site.arrived, site.serial = saved.arrived, saved.serial
     site.queue_blocks = saved.queue_blocks
     site.in_order = False

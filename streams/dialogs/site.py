@@ -54,13 +54,11 @@ class Site:
 
     def __init__(self, register: Register, account: str, site: str) -> None:
         settings = register.settings
-        gone_s = settings.sensor_gone_s
         self.register = register
         self.settings = settings
         self.account = account
         self.site = site
-        self.clock = SiteClock(gone_us=None if gone_s is None else gone_s * _SECOND)
-        self.sent_us = NOT_STARTED  # clock that has been sent out
+        self.clock = SiteClock.of_sensors(settings.sensor_gone_s, settings.lateness_max_s)
         self.now_us = NOT_STARTED  # event time reached
         self.reached_us = NOT_STARTED  # the same, never past the capture's last packet
         self.arrived = 0
@@ -104,7 +102,7 @@ class Site:
             self.arrived = arrived
             self.in_order = False
             self.queue_changed = True
-        self.clock.heard(batch.sensor, batch.clock_us)
+        self.clock.heard(batch.sensor, batch.clock_us, batch.behind_us)
         if len(self.queue) > bounds.QUEUE_MESSAGES:
             self._shorten()
 

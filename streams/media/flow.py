@@ -120,9 +120,9 @@ def stream_id(flow: Flow, first_us: int) -> int:
 
 
 def stream_info(
-    flow: Flow, owner: Owner | None, branch: str, payloads: list[Payload], first_us: int
+    flow: Flow, owner: Owner | None, branch: str, payloads: list[Payload], first_us: int, sensors: int
 ) -> StreamInfo:
-    """The stream as `owner` sees it, or as nobody's."""
+    """The stream as `owner` sees it, or as nobody's, at a site of so many sensors."""
     if owner is None:
         side, cdr_id, call_id, hop, media, encrypted, ptime_ms = "", "", "", 0, "", False, 0
     else:
@@ -133,7 +133,7 @@ def stream_info(
     return StreamInfo(
         flow.stream, cdr_id, call_id, side, hop, branch, flow.matched_by, flow.owner_count, flow.sensor,
         flow.kind, media, encrypted, flow.source[0], flow.source[1], flow.destination[0],
-        flow.destination[1], flow.ssrc, flow.dscp, flow.vlan, payloads, ptime_ms, first_us,
+        flow.destination[1], flow.ssrc, flow.dscp, flow.vlan, payloads, ptime_ms, first_us, sensors,
     )  # fmt: skip
 
 

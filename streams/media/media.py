@@ -43,7 +43,7 @@ class Media:
                 site.take_endpoints(value)
         facts = []
         for (account, name), site in self.sites.items():
-            for target, batch in enumerate(site.advance()):
+            for target, batch in site.advance().items():
                 facts.append(Fact("media.windows", target, routing(account, name), batch))
         return facts
 
@@ -74,7 +74,10 @@ class Media:
                 head, _, rest = key.partition(b"|")
                 by_site.setdefault(head, {})[rest] = value
         for head, kept in by_site.items():
-            saved.load(self._site(*_names(head)), kept)
+            site = self._site(*_names(head))
+            new = site.clock
+            saved.load(site, kept)
+            site.clock.limited_as(new)
 
 
 _encode = msgspec.json.Encoder().encode

@@ -24,6 +24,10 @@ class _Partition:
         self.rtcp: list[RtcpSummary] = []
         self.ended: list[int] = []
 
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        return any(getattr(self, name) for name in self.__slots__)
+
 
 class Outbox:
     """Collects what the steps find out, by the calls partitions of each stream's owners."""
@@ -73,16 +77,17 @@ class Outbox:
         for target in self.targets(flow):
             self._partitions[target].ended.append(flow.stream)
 
-    def take(self, clock_us: int) -> list[WindowBatch]:
-        """One batch a partition with everything collected; the outbox is empty then."""
+    def take(self, clock_us: int, *, to_all: bool) -> dict[int, WindowBatch]:
+        """A batch for each partition with something to tell it, or `to_all`; the outbox is empty then."""
         taken, self._partitions = self._partitions, [_Partition() for _ in range(self.calls)]
         empty = np.zeros(0, np.int64)
-        return [
-            WindowBatch(
+        return {
+            number: WindowBatch(
                 self.account, self.site, self.source, clock_us, out.streams,
                 np.concatenate(out.row_stream) if out.row_stream else empty,
                 np.concatenate(out.rows) if out.rows else empty.reshape(0, COLUMNS),
                 out.gaps, out.digits, out.rtcp, out.ended,
             )
-            for out in taken
-        ]  # fmt: skip
+            for number, out in enumerate(taken)
+            if to_all or out
+        }  # fmt: skip

@@ -31,7 +31,7 @@ class Reports:
         due = sum(time_us < before_us for time_us, _, _ in self.waiting)
         taken, self.waiting = self.waiting[:due], self.waiting[due:]
         for _, sensor, packet in taken:
-            for ssrc, report in self.reader.read(packet):
+            for ssrc, report in self.reader.read(sensor, packet):
                 flow = self._flow(sensor, ssrc, packet)
                 if flow is None:
                     self.counters["rtcp-without-stream"] += 1

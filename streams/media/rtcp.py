@@ -23,23 +23,24 @@ class RtcpReader:
 
     def __init__(self, counters: Counter[str]) -> None:
         self.counters = counters
-        self.sent: dict[int, dict[int, int]] = {}  # SSRC -> middle of the NTP time -> packet time, µs
+        # SSRC and sensor -> middle of the NTP time -> packet time, µs: a round trip has one clock
+        self.sent: dict[str, dict[int, int]] = {}
 
-    def read(self, packet: RtcpPacket) -> list[tuple[int, Report]]:
+    def read(self, sensor: str, packet: RtcpPacket) -> list[tuple[int, Report]]:
         """Reports in one datagram, each with the SSRC it is about."""
         try:
             parts = rtcp.parse(packet.raw)
         except rtcp.RtcpError:
             self.counters["rtcp-unreadable"] += 1
             return []
-        return [found for part in parts for found in self._part(part, packet.time_us)]
+        return [found for part in parts for found in self._part(part, sensor, packet.time_us)]
 
-    def _part(self, part: Any, time_us: int) -> Iterator[tuple[int, Report]]:
+    def _part(self, part: Any, sensor: str, time_us: int) -> Iterator[tuple[int, Report]]:
         if isinstance(part, rtcp.SenderReport):
-            self._remember(part.ssrc, (part.ntp >> 16) & 0xFFFFFFFF, time_us)
+            self._remember(f"{part.ssrc} {sensor}", (part.ntp >> 16) & 0xFFFFFFFF, time_us)
         if isinstance(part, rtcp.SenderReport | rtcp.ReceiverReport):
             for block in part.reports:
-                round_trip = self._round_trip(block, time_us)
+                round_trip = self._round_trip(f"{block.ssrc} {sensor}", block, time_us)
                 yield (
                     block.ssrc,
                     Report(time_us, block.cumulative_lost, block.fraction_lost, block.jitter, round_trip),
@@ -50,18 +51,18 @@ class RtcpReader:
                 talking = metrics.mos_cq if metrics.mos_cq != _UNKNOWN_MOS else -1
                 yield metrics.ssrc, Report(time_us, xr_mos_lq=listening, xr_mos_cq=talking)
 
-    def _remember(self, ssrc: int, middle: int, time_us: int) -> None:
-        sent = self.sent.get(ssrc)
+    def _remember(self, sender: str, middle: int, time_us: int) -> None:
+        sent = self.sent.get(sender)
         if sent is None:
             if len(self.sent) >= RTCP_SOURCES_MAX:
                 self.sent.pop(next(iter(self.sent)))
-            sent = self.sent[ssrc] = {}
+            sent = self.sent[sender] = {}
         sent[middle] = time_us
         if len(sent) > SENDER_REPORTS_KEPT:
             sent.pop(next(iter(sent)))
 
-    def _round_trip(self, block: rtcp.ReportBlock, time_us: int) -> int:
-        passed = self.sent.get(block.ssrc, {}).get(block.lsr) if block.lsr else None
+    def _round_trip(self, sender: str, block: rtcp.ReportBlock, time_us: int) -> int:
+        passed = self.sent.get(sender, {}).get(block.lsr) if block.lsr else None
         if passed is None:
             return -1
         return max(time_us - passed - (block.dlsr * 1_000_000 >> 16), 0)

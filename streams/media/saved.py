@@ -62,7 +62,7 @@ class SavedSite(msgspec.Struct, array_like=True):
     arrived: int
     events: list[tuple[int, int, int, EndpointEvent]]
     reports: list[tuple[int, str, RtcpPacket]]
-    sent: dict[int, dict[int, int]]
+    sent: dict[str, dict[int, int]]
     forget_at: list[tuple[int, str]]
     pending: list[SavedPackets]
 

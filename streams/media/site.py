@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.clock import END_OF_CAPTURE
+from schemas.clock import END_OF_CAPTURE, NOT_STARTED
 from schemas.media_endpoints import (
     CallAnswered,
     CallEnded,
@@ -49,8 +49,9 @@ FORGET_US: Final = 70_000_000
 SWEEP_US: Final = 10_000_000
 """So much packet time lies between two looks for what can be forgotten."""
 
-NO_SENSOR: Final = "rtp"
-"""Holds the clock until the first sensor has spoken."""
+RTP, RTCP = "rtp", "rtcp"
+"""The two topics that sensors speak on: a sensor that is gone is so in each by itself, for workers may be
+further with one than with the other."""
 
 
 class SiteMedia:
@@ -70,7 +71,11 @@ class SiteMedia:
         counters: Counter[str],
     ) -> None:
         self.outbox, self.maps, self.counters = outbox, maps, counters
-        self.clock = SiteClock.of((*(f"dialogs-{n}" for n in range(dialogs)), NO_SENSOR))
+        self.clock = SiteClock.of((*(f"dialogs-{n}" for n in range(dialogs)), RTP, RTCP))
+        self.clock.topics = {
+            topic: SiteClock.of_sensors(settings.sensor_gone_s, settings.lateness_max_s)
+            for topic in (RTP, RTCP)
+        }
         self.owners = Owners(packed_aliases(settings.natalias))
         self.table = FlowTable()
         self.slots = self.table.slots
@@ -89,7 +94,8 @@ class SiteMedia:
 
     def take_rtp(self, batch: RtpBatch) -> None:
         """Queue a batch; flows are described, nothing is measured yet."""
-        self._heard(f"rtp-{batch.sensor}", f"rtcp-{batch.sensor}", batch.clock_us)
+        if self._heard(RTP, RTCP, batch):
+            self.counters["rtp-late"] += int(np.count_nonzero(batch.arrival_us < self.told))
         self.table.describe(batch)
         if not len(batch.present):
             return
@@ -123,14 +129,18 @@ class SiteMedia:
 
     def take_rtcp(self, batch: RtcpBatch) -> None:
         """Queue RTCP packets."""
-        self._heard(f"rtcp-{batch.sensor}", f"rtp-{batch.sensor}", batch.clock_us)
+        if self._heard(RTCP, RTP, batch):
+            self.counters["rtcp-late"] += sum(packet.time_us < self.told for packet in batch.packets)
         self.reports.take(batch.sensor, batch.packets)
 
-    def _heard(self, topic: str, twin: str, clock_us: int) -> None:
-        """A sensor spoke on one of its two topics; the site waits for both."""
-        self.clock.hold(twin)
-        self.clock.marks.pop(NO_SENSOR, None)
-        self.clock.heard(topic, clock_us)
+    def _heard(self, topic: str, twin: str, batch: RtpBatch | RtcpBatch) -> bool:
+        """A sensor spoke on one of its two topics, the site waits for both. True where it was behind."""
+        sensor, topics = batch.sensor, self.clock.topics
+        behind = topics[topic].marks.get(sensor, NOT_STARTED) < self.told
+        topics[twin].hold(sensor)
+        if topics[topic].heard(sensor, batch.clock_us, batch.behind_us):
+            self.clock.heard(topic, topics[topic].now)
+        return behind
 
     def take_endpoints(self, batch: EndpointBatch) -> None:
         """Queue announcements."""
@@ -141,11 +151,11 @@ class SiteMedia:
 
     # -- the step ------------------------------------------------------------------------------------
 
-    def advance(self) -> list[WindowBatch]:
-        """Apply everything before the clock; one batch a calls partition where the clock moved."""
+    def advance(self) -> dict[int, WindowBatch]:
+        """Apply everything before the clock; batches by calls partition, where there is something to say."""
         now = self.clock.now
         if now <= self.told:
-            return []
+            return {}
         for time_us, event in self._due(now):
             self._apply(time_us, event)
         self._bind_waiting(now)
@@ -155,7 +165,7 @@ class SiteMedia:
         if now >= END_OF_CAPTURE or now - self.swept > SWEEP_US:
             self._sweep(now)
         self.told = now
-        return self.outbox.take(now)
+        return self.outbox.take(now, to_all=self.clock.tick(False))
 
     def _due(self, now: int) -> Iterable[tuple[int, EndpointEvent]]:
         if not self.events:
@@ -447,16 +457,16 @@ class SiteMedia:
         """Describe the stream to those of its owners that do not know it."""
         if self.table.sent[flow.slot]:
             return
-        first_us = self.slots[flow.slot, S.FIRST]
+        first_us, sensors = self.slots[flow.slot, S.FIRST], len(self.clock.topics[RTP].marks)
         if not flow.owners:
-            info = stream_info(flow, None, "", self._static_payload(flow.slot), first_us)
+            info = stream_info(flow, None, "", self._static_payload(flow.slot), first_us, sensors)
             self.outbox.stream(info, int(self.table.partition[flow.slot]))
         for owner in flow.owners:
             if owner.cdr_id in flow.described:
                 continue
             flow.described = [*flow.described, owner.cdr_id]
             branch = self.owners.branch_of(owner, flow.source if flow.towards else flow.destination)
-            info = stream_info(flow, owner, branch, self.owners.payloads(owner), first_us)
+            info = stream_info(flow, owner, branch, self.owners.payloads(owner), first_us, sensors)
             self.outbox.stream(info, self.outbox.partition_of(owner.call_id))
         self.table.sent[flow.slot] = True
 

@@ -5,6 +5,7 @@ A stream's rows come in order of window and part, because they pass one partitio
 that restarts goes back and sends some of them again. So a row that is not past the last one is a repeat.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any, Final
 
@@ -50,6 +51,8 @@ WORDS: Final = COLUMNS + 9
 _ADDED: Final = F.MIN
 _MAXIMA: Final = np.array([*MAXIMA, W.END, F.LAST_KEY])
 _MINIMA: Final = np.array([W.START, F.MIN, F.MIN_F1, F.MIN_F2, F.MIN_ADAPTIVE])
+_SHARED: Final = np.setdiff1d(np.arange(_ADDED), [*MAXIMA, W.START, W.END])
+_WHOLE: Final = 1 << 12
 _MOS: Final = slice(W.MOS, W.MOS_ADAPTIVE + 1)
 _WEIGHTS: Final = slice(F.WEIGHT, F.WEIGHT_ADAPTIVE + 1)
 _MINS: Final = slice(F.MIN, F.MIN_ADAPTIVE + 1)
@@ -100,11 +103,33 @@ def sums_until(rows: I64, until_us: int) -> list[int]:
     return sums[0].tolist()  # type: ignore[no-any-return]
 
 
+def sums_within(wide: I64, spans: Iterable[tuple[int, int]]) -> list[int]:
+    """Sums of the contributions (n, WORDS) of one stream in these spans of time, which are disjoint.
+
+    A window that lies in a span in part counts in proportion, in 1/4096.
+    """
+    sums = empty_sums()[None, :]
+    for since, until in spans:
+        start, end = wide[:, W.START], wide[:, W.END]
+        cut = wide[(start < until) & (end >= since)]
+        if not len(cut):
+            continue
+        start, length = cut[:, W.START].copy(), cut[:, W.END] - cut[:, W.START]
+        cut[:, W.START], cut[:, W.END] = np.maximum(start, since), np.minimum(start + length, until - 1)
+        share = ((cut[:, W.END] - cut[:, W.START]) * _WHOLE // np.maximum(length, 1))[:, None]
+        share[length == 0] = _WHOLE
+        whole, rest = np.divmod(cut[:, _SHARED], _WHOLE)
+        cut[:, _SHARED] = whole * share + rest * share // _WHOLE
+        merge(sums, np.zeros(1, np.int64), cut, np.zeros(1, np.int64))
+    return sums[0].tolist()  # type: ignore[no-any-return]
+
+
 class HeardStream:
     """A stream and what was folded into it; its sums are row `slot` of the arena.
 
     `infos` has the stream as each of its owners sees it, by cdr_id ("" where no call announced it). Of a
-    shared stream the rows are kept, because its owners end at different times.
+    shared stream the rows are kept, because its owners end at different times; and where the site has several
+    sensors, because a part of what one of them heard may be wanted.
     """
 
     __slots__ = (
@@ -154,7 +179,7 @@ class StreamSums:
             heard = self.streams[info.stream] = HeardStream(info.stream, self._take_slot())
             self._by_slot[heard.slot] = heard
         heard.infos.setdefault(info.cdr_id, info)
-        if heard.rows is None and info.owners > 1:
+        if heard.rows is None and (info.owners > 1 or info.sensors > 1):
             heard.rows = []
         return heard
 
@@ -192,6 +217,12 @@ class StreamSums:
     def sums(self, heard: HeardStream) -> list[int]:
         """The stream's sums, WORDS ints."""
         return self._arena[heard.slot].tolist()  # type: ignore[no-any-return]
+
+    def contributions(self, heard: HeardStream) -> I64:
+        """What the stream's sums are made of, (n, WORDS); one row where its windows were not kept."""
+        if heard.rows:
+            return widen(np.concatenate(heard.rows))
+        return self._arena[[heard.slot]]
 
     def forget(self, heard: HeardStream) -> None:
         """Free the stream's row."""

@@ -12,6 +12,7 @@ from streams.dialogs.call import CAPTURE_END, START_NOT_SEEN, Call
 from streams.records import flags
 from streams.records.fold import HeardStream, StreamSums, sums_until
 from streams.records.outcome import BROKEN_OFF, Ending, ending, start_not_seen
+from streams.records.sensors import of_one_sensor
 from streams.records.sides import (
     Side,
     counted,
@@ -42,29 +43,14 @@ def stream_views(call: Call, streams: Iterable[HeardStream], sums: StreamSums) -
     views.sort(key=lambda view: (view.first, view.heard.stream))
     if all(view.info.sensor == views[0].info.sensor for view in views):
         return views
-    return best_heard(views)
+    return of_one_sensor(views, sums, call)
 
 
 def _sums_of(call: Call, heard: HeardStream, sums: StreamSums) -> list[int]:
     """The stream's sums; of a shared one only what came while the call had it."""
-    if heard.rows and call.ended_us is not None:
+    if heard.rows and call.ended_us is not None and any(info.owners > 1 for info in heard.infos.values()):
         return sums_until(np.concatenate(heard.rows), known_us(call) + OWNER_STAYS_US)
     return sums.sums(heard)
-
-
-def best_heard(views: Sequence[StreamView]) -> list[StreamView]:
-    """Of a stream seen by several sensors, the one that heard more of it (ties: lower sensor id)."""
-    packets: dict[tuple[object, ...], dict[str, int]] = {}
-    for view in views:
-        by_sensor = packets.setdefault(_flow(view), {})
-        by_sensor[view.info.sensor] = by_sensor.get(view.info.sensor, 0) + view.packets
-    best = {flow: min(by, key=lambda sensor: (-by[sensor], sensor)) for flow, by in packets.items()}
-    return [view for view in views if best[_flow(view)] == view.info.sensor]
-
-
-def _flow(view: StreamView) -> tuple[object, ...]:
-    info = view.info
-    return info.src_ip, info.src_port, info.dst_ip, info.dst_port, info.ssrc, info.kind
 
 
 def last_rtp(views: Iterable[StreamView]) -> int | None:
@@ -217,12 +203,12 @@ def _seconds(us: int | None) -> float | None:
 
 def _dtmf(call: Call, lines: Sequence[StreamView]) -> list[DtmfEvent]:
     """SIP INFO and RFC 4733 digits in order of time, each once: of the streams whose figures count."""
-    if not call.digits and not any(view.heard.digits for view in lines):
+    if not call.digits and not any(view.digits for view in lines):
         return []
     events = list(call.digits)
     for view in lines:
         side = view.info.side or None
-        for digit in view.heard.digits.values():
+        for digit in view.digits:
             events.append(DtmfEvent(digit.time_us, side, digit.digit, digit.duration_ms, "rfc4733"))
     events.sort(key=lambda event: (event.time, event.side or "", event.digit, event.source))
     return events[:DIGITS_MAX]

@@ -383,7 +383,7 @@ class Records:
         """What was taken and given back, if anything, or the clock moved."""
         if not self._settings.channels_max:
             return
-        if not site.channel_events and site.clock.now <= site.channel_clock:
+        if not site.clock.tick(bool(site.channel_events)):
             return
         events, site.channel_events = site.channel_events, []
         events.sort(key=lambda event: event.time_us)

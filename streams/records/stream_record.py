@@ -3,13 +3,14 @@
 Percent, milliseconds and MOS are rounded to four decimals.
 """
 
+from collections.abc import Iterable
 from operator import itemgetter
 from typing import Final
 
 from protocols.rtp_profile import STATIC, codec_name
 from schemas.cdr import RtcpFigures, StreamRecord
 from schemas.media_endpoints import Payload
-from schemas.media_windows import RtcpSummary, StreamInfo, W
+from schemas.media_windows import Digit, RtcpSummary, StreamInfo, W
 from schemas.rtp_packets import FlowKind
 from streams.addresses import address_text
 from streams.dialogs.call import Call
@@ -83,6 +84,7 @@ class StreamView:
         "last",
         "only_long_pauses",
         "packets",
+        "part",
         "payload_type",
         "ptime_ms",
         "ptime_us",
@@ -101,6 +103,7 @@ class StreamView:
     def __init__(self, heard: HeardStream, info: StreamInfo, sums: list[int], call: Call | None) -> None:
         self.heard, self.info, self.sums = heard, info, sums
         self.first, self.last, self.packets, self.expected, self.copies, self.restarts, dtx = _VIEW(sums)
+        self.part = False  # of the stream: another sensor heard more of it
         self.dead_us = 0  # nothing heard where something had to come, between first and last packet
         self.udptl = info.kind == FlowKind.UDPTL
         self.audio = not self.udptl and info.media in ("audio", "")
@@ -116,6 +119,20 @@ class StreamView:
         self.clock_rate: int | None = None
         if self.payload_type is not None:
             self.codec, self.clock_rate = codec_of(self.payload_type, info.payloads)
+
+    def cut_to(self, sums: list[int], call: Call) -> None:
+        """Show a part of the stream, with these sums."""
+        self.sums, self.part = sums, True
+        self.first, self.last, self.packets, self.expected, self.copies, self.restarts, _ = _VIEW(sums)
+        self.early = _early(call, self.last)
+
+    @property
+    def digits(self) -> Iterable[Digit]:
+        """The keys pressed, of a part of the stream those in it."""
+        digits = self.heard.digits.values()
+        if not self.part:
+            return digits
+        return [digit for digit in digits if self.first <= digit.time_us <= self.last]
 
 
 def _early(call: Call, last_us: int) -> bool:

@@ -13,6 +13,9 @@ from streams.dialogs.reducer import Dialogs
 from streams.settings import CallSettings
 from tests.streams.builder import ACCOUNT, A, B, CallBuilder, P, describe, us
 
+PATIENT = CallSettings(sensor_gone_s=None)
+"""Sensors may be an hour apart: no interleaving makes one of them gone."""
+
 BOUNDED = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 PATHS = [(A, B), (A, P), (P, B)]
@@ -154,7 +157,7 @@ def cut(draw: st.DrawFn, heard: Heard, site: str = "hq") -> list[SipBatch]:
 
 
 def one_by_one(heard: Heard, site: str = "hq") -> Result:
-    result, dialogs = Result(), Dialogs(0, CallSettings())
+    result, dialogs = Result(), Dialogs(0, PATIENT)
     sensors = sorted({sensor for sensor, _ in heard})
     for sensor in sensors:
         dialogs.apply(SipBatch(ACCOUNT, site, sensor, us(-1), []))
@@ -179,7 +182,7 @@ def same(one: Result, two: Result) -> None:
 @BOUNDED
 @given(heard=stories(), data=st.data())
 def test_any_cut_gives_the_same_calls_and_endpoints(heard: Heard, data: st.DataObject) -> None:
-    result, dialogs = Result(), Dialogs(0, CallSettings())
+    result, dialogs = Result(), Dialogs(0, PATIENT)
     for batch in data.draw(st.composite(cut)(heard)):
         dialogs.apply(batch)
         if data.draw(st.booleans()):
@@ -191,7 +194,7 @@ def test_any_cut_gives_the_same_calls_and_endpoints(heard: Heard, data: st.DataO
 @BOUNDED
 @given(heard=stories(), data=st.data())
 def test_a_restored_state_goes_on_as_if_nothing_had_happened(heard: Heard, data: st.DataObject) -> None:
-    result, dialogs = Result(), Dialogs(0, CallSettings())
+    result, dialogs = Result(), Dialogs(0, PATIENT)
     stored: dict[bytes, bytes] = {}
     for batch in data.draw(st.composite(cut)(heard)):
         dialogs.apply(batch)
@@ -204,7 +207,7 @@ def test_a_restored_state_goes_on_as_if_nothing_had_happened(heard: Heard, data:
                     del stored[key]
                 else:
                     stored[key] = value
-            dialogs = Dialogs(0, CallSettings())
+            dialogs = Dialogs(0, PATIENT)
             dialogs.restore(stored)
             assert dialogs.changes() == {}
     result.take(dialogs)
@@ -214,7 +217,7 @@ def test_a_restored_state_goes_on_as_if_nothing_had_happened(heard: Heard, data:
 @BOUNDED
 @given(north=stories(), south=stories(), data=st.data())
 def test_sites_do_not_touch_each_other(north: Heard, south: Heard, data: st.DataObject) -> None:
-    result, dialogs = Result(), Dialogs(0, CallSettings())
+    result, dialogs = Result(), Dialogs(0, PATIENT)
     queues = [data.draw(st.composite(cut)(north, "north")), data.draw(st.composite(cut)(south, "south"))]
     while any(queues):
         queue = data.draw(st.sampled_from([queue for queue in queues if queue]))
@@ -248,7 +251,7 @@ def test_nothing_that_anybody_sends_stops_the_stage(heard: Heard, data: st.DataO
         fields = [getattr(packet, name) for name in packet.__struct_fields__]
         fields[-1] = raw[:at] + junk + raw[at + data.draw(st.integers(0, 20)) :]
         broken.append((sensor, SipPacket(*fields)))
-    dialogs = Dialogs(0, CallSettings())
+    dialogs = Dialogs(0, PATIENT)
     for sensor, packet in broken:
         dialogs.apply(SipBatch(ACCOUNT, "hq", sensor, packet.time_us, [packet]))
         dialogs.advance()
