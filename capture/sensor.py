@@ -69,9 +69,13 @@ class Sensor:
         self.bytes += int(block.original.sum())
         return [batch for run in self._clock.admit(block) for batch in self._walk(run)]
 
-    def flush(self) -> list[Batch]:
-        """What lies before the watermark: one batch each of SIP, RTCP and RTP, empty or not."""
-        clock = self._dissector.clock_us
+    def flush(self, heard_until_us: int = NOT_STARTED) -> list[Batch]:
+        """What lies before the watermark: one batch each of SIP, RTCP and RTP, empty or not.
+
+        Before the first packet it says that this sensor is there. `heard_until_us`: a live source has handed
+        on all packets before this time, so that time goes on where there are none.
+        """
+        clock = max(self._dissector.clock_us, heard_until_us)
         if clock != NOT_STARTED:
             self._watermark = max(self._watermark, clock - SORT_BUFFER_US)
         self._dissector.flushed()

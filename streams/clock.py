@@ -45,10 +45,9 @@ class SiteClock(msgspec.Struct):
         return cls(dict.fromkeys(sources, NOT_STARTED))
 
     @classmethod
-    def of_sensors(cls, gone_s: int | None, lateness_max_s: int) -> "SiteClock":
-        """Make the clock of a site's sensors; without `gone_s` each is waited for without limit."""
-        gone_us = None if gone_s is None else gone_s * 1_000_000
-        return cls(gone_us=gone_us, lateness_us=lateness_max_s * 1_000_000)
+    def of_sensors(cls, gone_s: int, lateness_max_s: int) -> "SiteClock":
+        """Make the clock of a site's sensors; `gone_s` 0: each is waited for without limit."""
+        return cls(gone_us=gone_s * 1_000_000 or None, lateness_us=lateness_max_s * 1_000_000)
 
     def heard(self, source: Source, clock_us: int, behind_us: int = 0) -> bool:
         """Take a source's watermark; True if the clock moved."""

@@ -23,7 +23,9 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
     copy_ms: int = 10  # the same message within this time is a copy, later a retransmission
     calls_max: int = 100_000
     sip_messages_max: int = 20_000  # of one call
-    sensor_gone_s: int | None = 30  # a sensor so far behind its site's others no longer holds their calls
+    sensor_gone_s: int = (
+        30  # a sensor so far behind its site's others no longer holds their calls; 0: it does
+    )
     lateness_max_s: int = 600  # the most that one which catches up with its spool may hold them
     headers: tuple[str, ...] = ()  # headers of the INVITE the record keeps
     related_headers: tuple[str, ...] = (

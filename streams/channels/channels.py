@@ -28,9 +28,9 @@ class _Waiting(msgspec.Struct, array_like=True):
 class Account:
     """The ledger of one account, and its clock: the least of all its sites and calls partitions.
 
-    A site is gone when it lies more than `gone_us` behind the most advanced one with all its partitions; it
-    holds the clock again when it has caught up. What it says of the time between counts from now, and is
-    counted (`channel_events_late`).
+    A site is gone when it lies more than `gone_us` (None: never) behind the most advanced one with all its
+    partitions; it holds the clock again when it has caught up. What it says of the time between counts from
+    now, and is counted (`channel_events_late`).
     """
 
     def __init__(self, account: str, partitions: int, channels_max: int, gone_us: int | None) -> None:
@@ -89,10 +89,10 @@ class Channels:
 
     inputs = ("channels",)
 
-    def __init__(self, calls: int, channels_max: int, gone_s: int | None = None) -> None:
+    def __init__(self, calls: int, channels_max: int, gone_s: int = 0) -> None:
         self.counters: Counter[str] = Counter()
         self._accounts: dict[str, Account] = {}
-        self._settings = calls, channels_max, None if gone_s is None else gone_s * _SECOND
+        self._settings = calls, channels_max, gone_s * _SECOND or None
 
     @property
     def in_use(self) -> dict[str, int]:

@@ -7,5 +7,5 @@ class MediaSettings(msgspec.Struct, frozen=True):
     """`natalias`: public address -> private address, as text. The others are those of the calls."""
 
     natalias: dict[str, str] = {}
-    sensor_gone_s: int | None = 30
+    sensor_gone_s: int = 30
     lateness_max_s: int = 600

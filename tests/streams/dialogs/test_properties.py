@@ -13,7 +13,7 @@ from streams.dialogs.reducer import Dialogs
 from streams.settings import CallSettings
 from tests.streams.builder import ACCOUNT, A, B, CallBuilder, P, describe, us
 
-PATIENT = CallSettings(sensor_gone_s=None)
+PATIENT = CallSettings(sensor_gone_s=0)
 """Sensors may be an hour apart: no interleaving makes one of them gone."""
 
 BOUNDED = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
