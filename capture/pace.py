@@ -18,6 +18,8 @@ class Pace:
 
     def __init__(self, speed: float | None) -> None:
         self.speed = speed
+        self.skips = False
+        """What comes was published before: nobody waits for it."""
         self.behind_s = 0.0
         """How late the last wait came to an end, s of wall time."""
         self._begun: tuple[int, float] | None = None
@@ -29,7 +31,7 @@ class Pace:
 
     def wait_for(self, time_ns: int) -> None:
         """Wait for this packet time."""
-        if self.speed is None:
+        if self.speed is None or self.skips:
             return
         if self._begun is None:
             self._begun = time_ns, time.monotonic()

@@ -1,4 +1,4 @@
-"""`offhook capture`: a sensor that publishes captures to Kafka."""
+"""`offhook capture`: a sensor that publishes captures to Kafka, files once (offhook/capture_once.py)."""
 
 import argparse
 import logging
@@ -20,6 +20,7 @@ from eventlog.kafka.connection import quiet
 from eventlog.kafka.log import KafkaLog
 from eventlog.topics import partition, routing
 from offhook import __version__, settings
+from offhook.capture_once import OncePublisher, owner_of
 from offhook.errors import DONE, UsageError
 from offhook.monitoring import logs
 from offhook.monitoring.metrics import Sample
@@ -70,21 +71,37 @@ class Capture:
         self.log, self.pace = log, pace
         self.clock_us = NOT_STARTED
         self.finished = False
-        self._publisher = Publisher(log)
+        owner = owner_of(
+            options.file, options.account, options.site, options.sensor, options.no_end,
+            pace.speed is not None, chosen.capture, __version__,
+        )  # fmt: skip
+        self._once = OncePublisher(log, owner, at_once=pace.speed is not None) if owner else None
+        self._publisher = self._once or Publisher(log)
+        pace.skips = self._once is not None and self._once.skips
         self._ends = not options.no_end
         self._stopped = threading.Event()
         self._counts = {SipBatch: 0, RtpBatch: 0, RtcpBatch: 0}
         self._reported = _Report(time.time_ns() // 1000, 0, 0, {}, 0, 0, 0, time.process_time())
 
     def stop(self, *_: Any) -> None:
-        """End soon: what was captured is published, the calls stay open."""
+        """End soon, calls stay open: of a pipe all is published, a file goes on when started again."""
         within(STOP_S)
         self._stopped.set()
         self.pace.stop()
 
     def publish(self) -> None:
         """Publish everything."""
-        _log.info("capture starts", extra={"fields": {"sensor": self.sensor.name, "site": self.sensor.site}})
+        published = self._once.published if self._once else 0
+        _log.info(
+            "capture starts",
+            extra={
+                "fields": {
+                    "sensor": self.sensor.name,
+                    "site": self.sensor.site,
+                    "published_before": published,
+                }
+            },
+        )
         next_report = time.monotonic() + HEALTH_S
         for block, due in paced(self._source, self.pace):
             if self._stopped.is_set():
@@ -97,7 +114,10 @@ class Capture:
                 next_report = time.monotonic() + HEALTH_S
                 self._report()
         stopped = self._stopped.is_set()
-        self._take(self.sensor.close() if self._ends and not stopped else self.sensor.flush())
+        if not stopped or not self._once:  # a flush between the ticks would make other batches after it
+            self._take(self.sensor.close() if self._ends and not stopped else self.sensor.flush())
+        if self._once:
+            self._once.flush()
         self._report()
         self.log.flush(FLUSH_S if stopped else None)
         self.finished = True
@@ -114,23 +134,26 @@ class Capture:
         )
 
     def _take(self, batches: list[Batch]) -> None:
+        skipped = self.pace.skips
         self._publisher.publish(batches)
+        if self._once:
+            self.pace.skips = self._once.skips
         for batch in batches:
             self.clock_us = max(self.clock_us, batch.clock_us)
             size = len(batch.arrival_us) if isinstance(batch, RtpBatch) else _length(batch)
             self._counts[type(batch)] += size
+        if skipped and not self.pace.skips:  # health tells of what this life publishes
+            self._reported = self._counted()
 
     def _drops(self) -> dict[str, int]:
         return {name: count for name, count in self.sensor.counters.items() if count and name not in KINDS}
 
     def _report(self) -> None:
         """Say how the sensor fares since the last time."""
+        if self.pace.skips:
+            return
         sensor, before = self.sensor, self._reported
-        now = _Report(
-            time.time_ns() // 1000, sensor.packets, sensor.bytes, self._drops(), self._counts[SipBatch],
-            self._counts[RtpBatch], self._counts[RtcpBatch], time.process_time(),
-        )  # fmt: skip
-        self._reported = now
+        self._reported = now = self._counted()
         drops = {name: count - before.drops.get(name, 0) for name, count in now.drops.items()}
         health = CaptureHealth(
             account=sensor.account,
@@ -158,6 +181,13 @@ class Capture:
         key = routing(sensor.account, sensor.site, sensor.name)
         self.log.append(HEALTH, partition(key, self.log.partitions(HEALTH)), key, health)
 
+    def _counted(self) -> "_Report":
+        sensor, counts = self.sensor, self._counts
+        return _Report(
+            time.time_ns() // 1000, sensor.packets, sensor.bytes, self._drops(), counts[SipBatch],
+            counts[RtpBatch], counts[RtcpBatch], time.process_time(),
+        )  # fmt: skip
+
     def samples(self) -> Iterator[Sample]:
         """The capture's metrics."""
         sensor, publisher = self.sensor, self.log.publisher
@@ -166,7 +196,8 @@ class Capture:
         for name, count in sensor.counters.items():
             metric = "offhook_capture_kinds" if name in KINDS else "offhook_capture_drops"
             yield Sample(metric, (name,), count)
-        yield Sample("offhook_capture_records", (), publisher.acknowledged)
+        records = publisher.acknowledged + (self._once.records if self._once else 0)
+        yield Sample("offhook_capture_records", (), records)
         yield Sample("offhook_capture_unsent_bytes", (), publisher.unacknowledged_bytes)
         yield Sample("offhook_capture_waited_seconds", (), publisher.waited_s)
         if sensor.last_us is not None:
