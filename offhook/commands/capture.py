@@ -14,10 +14,11 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         help="publish captured packets to Kafka, as a sensor",
         description="Publish what a capture heard to Kafka: SIP messages, RTP and RTCP headers (never audio),"
         " at the pace of its time stamps or as fast as it goes. The stream workers make calls of it.",
-        epilog="A capture that was stopped, or died, goes on behind what Kafka has when it is started again with"
-        " the same files, names and settings; one that was published adds nothing (touch it to publish it"
-        " again). Standard input cannot be read again and is published as it comes. A site is one run of packet time. When a capture has ended, its site is closed: publish"
-        " another file under another site, or say --no-end and go on with later packets.",
+        epilog="A capture that was stopped, or died, goes on behind what Kafka has when it is started again"
+        " with the same files, names and settings; one that was published adds nothing (touch it to publish"
+        " it again). Standard input cannot be read again and is published as it comes. A site is one run of"
+        " packet time: when a capture has ended, its site is closed. Publish another file under another"
+        " site, or say --no-end and go on with later packets.",
     )
     parser.add_argument(
         "--file",
