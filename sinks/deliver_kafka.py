@@ -131,7 +131,7 @@ class KafkaDelivery:
     async def _deliver(self, stop: asyncio.Event) -> None:
         """Make what is in hand durable, then commit it."""
         try:
-            refused = by_record(self._refused + await asyncio.to_thread(self._sink.flush))
+            refused = by_record(self._refused + await self._flush())
             await self._letters.send([self._letter(*each) for each in refused])
         except BackPressureError as pressure:
             await self._go_back(stop, str(pressure), pressure.retry_s)
@@ -153,6 +153,14 @@ class KafkaDelivery:
         except UnavailableError as error:
             self._applied = {**applied, **self._applied}
             await self._go_back(stop, str(error), _RETRY_S)
+
+    async def _flush(self) -> list[Refusal]:
+        """In a thread: the group must hear of us meanwhile, and the loop goes round."""
+        flushing = asyncio.ensure_future(asyncio.to_thread(self._sink.flush))
+        while not flushing.done():
+            self.beat = self._clock()
+            await asyncio.wait({flushing}, timeout=1.0)
+        return flushing.result()
 
     async def _go_back(self, stop: asyncio.Event, why: str, retry_s: float) -> None:
         """Forget what is in hand, fetch nothing for a while, and read on from what is committed."""
