@@ -93,9 +93,7 @@ class SiteClock(msgspec.Struct):
         return self
 
     def _move(self) -> bool:
-        least = min(self.marks.values())
-        if self.gone_us is not None and least <= self.now:
-            least = min(self._waited_for(self.gone_us))
+        least = min(self.marks.values() if self.gone_us is None else self._waited_for(self.gone_us))
         if least <= self.now:
             return False
         self.now = least

@@ -23,6 +23,7 @@ START_NOT_SEEN: Final = "start-not-seen"  # made from a response, an ACK, a re-I
 TRANSFERRED: Final = "transferred"  # REFER accepted
 FORKED: Final = "forked"  # more than one answering dialog
 EVENTS_OMITTED: Final = "events-omitted"
+LATE: Final = "late"  # a message came when the site's clock had passed it
 
 
 class Branch(msgspec.Struct, gc=False):

@@ -18,6 +18,7 @@ from streams.dialogs.call import (
     CAPTURE_END,
     EVICTED,
     FAILURE,
+    LATE,
     REPLACED,
     START_NOT_SEEN,
     TIMEOUT_NO_ANSWER,
@@ -38,6 +39,9 @@ from streams.dialogs.timers import Limits, close_deadline, end_by_timer, end_dea
 _SECOND: Final = 1_000_000
 EARLY_TIMER: Final = 0  # kinds of timers, in the order of firing at one time
 CALL_TIMER: Final = 1
+
+_OF_CALLS: Final = frozenset({"INVITE", "ACK", "BYE"})
+"""Methods of which a message alone makes a call."""
 
 _SLACK: Final = 4096
 """Stale timers that are not worth clearing away."""
@@ -61,6 +65,7 @@ class Site:
         self.clock = SiteClock.of_sensors(settings.sensor_gone_s, settings.lateness_max_s)
         self.now_us = NOT_STARTED  # event time reached
         self.reached_us = NOT_STARTED  # the same, never past the capture's last packet
+        self.late = False  # the message in hand is
         self.arrived = 0
         self.last_us: dict[str, int] = {}  # time of each sensor's last message
         self.serial = 0
@@ -122,15 +127,17 @@ class Site:
         ready = len(self.queue) if ended else bisect_left(self.queue, (clock,))
         if ready:
             for time_us, sensor, _, packet in self.queue[:ready]:
+                self.late = time_us < self.now_us
                 while self.timers and self.timers[0][0] < time_us:
                     self._fire()
-                if time_us < self.now_us:
+                if self.late:
                     self.register.counters["late"] += 1
                 else:
                     self.now_us = time_us
                 self._hear(packet, sensor)
             del self.queue[:ready]
             self.queue_changed = True
+            self.late = False
         until = self.reached_us = max(self.now_us, self.clock.last_us) if ended else clock
         while self.timers and self.timers[0][0] < until:
             self._fire()
@@ -184,6 +191,8 @@ class Site:
         time_us = packet.time_us
         if time_us > call.last_us:  # noqa: PLR1730 - max() costs twice as much, and this is per message
             call.last_us = time_us
+        if self.late and LATE not in call.flags:
+            call.flags.append(LATE)
         if call.closed:
             call.closed = False
             state.closed_us = None
@@ -223,6 +232,13 @@ class Site:
     def _without_call(self, packet: SipPacket, sensor: str, message: SipMessage) -> None:
         """A message of no call that is known: it makes one, waits for its request, or is counted."""
         method = message.method
+        if (
+            self.late
+            and method in _OF_CALLS
+            and (not message.is_request or method != "INVITE" or message.to_tag)
+        ):
+            self.register.counters["late-without-call"] += 1  # others' hearing of the call made its record
+            return
         if not message.is_request:
             if method == "INVITE":
                 self._wait(packet, sensor, message)

@@ -6,7 +6,7 @@ never changes a figure: it says why a figure is missing, or what to look at.
 
 from typing import Final
 
-from streams.dialogs.call import EVENTS_OMITTED, EVICTED, FORKED, START_NOT_SEEN, TRANSFERRED
+from streams.dialogs.call import EVENTS_OMITTED, EVICTED, FORKED, LATE, START_NOT_SEEN, TRANSFERRED
 
 ONE_WAY: Final = "one-way"
 DEAD_AIR_A: Final = "dead-air-a"
@@ -45,6 +45,7 @@ MEANINGS: Final[dict[str, str]] = {
     TRANSFERRED: "a side was transferred (REFER accepted)",
     EVENTS_OMITTED: "more SIP messages than a record holds: those in the middle are left out",
     EVICTED: "let go before its end: more calls at once than calls_max",
+    LATE: "a sensor that had fallen behind told of it too late: others may have a record of the same call",
     STREAMS_OMITTED: "more streams than a record holds: the later ones are left out",
     CAPTURE_COPIES: "RTP packets were captured twice (mirrored port): the copies are not counted",
 }
