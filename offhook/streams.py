@@ -30,9 +30,6 @@ from streams.faust.worker import Worker
 CHANNELS_MAX: Final = 2000
 """Calls in progress an account may have, where nothing else is set."""
 
-SENSOR_GONE_S: Final = 30
-"""A sensor silent for so long no longer holds its site's clock, where nothing else is set."""
-
 STOP_S: Final = 9.5
 """Longest time to end in good order."""
 
@@ -91,13 +88,11 @@ def _stop(stop: asyncio.Event) -> None:
 
 
 def _with_defaults(chosen: settings.Settings) -> settings.Settings:
-    """The settings, with this command's own defaults where nobody said otherwise."""
-    records, calls = chosen.records, chosen.calls
-    if "records.channels_max" not in chosen.origins:
-        records = msgspec.structs.replace(records, channels_max=CHANNELS_MAX)
-    if "calls.sensor_gone_s" not in chosen.origins:
-        calls = msgspec.structs.replace(calls, sensor_gone_s=SENSOR_GONE_S)
-    return msgspec.structs.replace(chosen, records=records, calls=calls)
+    """The settings, with this command's own default where nobody said otherwise."""
+    if "records.channels_max" in chosen.origins:
+        return chosen
+    records = msgspec.structs.replace(chosen.records, channels_max=CHANNELS_MAX)
+    return msgspec.structs.replace(chosen, records=records)
 
 
 def _stages(text: str) -> tuple[str, ...]:

@@ -139,7 +139,7 @@ CHANNEL_EVENTS_MAX = 1_000_000
 QUEUED_EVENTS = 64
 """Events of one partition that wait for its task; beyond, its topics are read no further."""
 
-BUFFERED_EVENTS = 16
+BUFFERED_EVENTS = 256
 """Events of one topic that Faust holds before its agent."""
 
 JOURNAL_STEPS = 512
