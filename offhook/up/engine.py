@@ -10,7 +10,9 @@ import msgspec
 
 from capture.sensor import Batch
 from eventlog.sqlite.log import SqliteLog
+from eventlog.topics import partition, routing
 from offhook.errors import CommandError
+from offhook.health import HealthReports
 from offhook.settings import Settings
 from offhook.up.source import Begun, FileSource, begun
 from offhook.up.stages import RAW, Stages, forget_stages
@@ -18,6 +20,10 @@ from offhook.up.stages import RAW, Stages, forget_stages
 OWNER: Final = "capture"
 TRIM_S: Final = 5.0
 """Wall time between two looks for what everyone has read."""
+
+HEALTH: Final = "capture.health"
+HEALTH_S: Final = 10.0
+"""Wall time between two reports of health."""
 
 _log = logging.getLogger(__name__)
 
@@ -59,15 +65,24 @@ class Engine:
     def run(self, stop: threading.Event) -> None:
         """Publish and apply, to the end or until told to stop; all is saved then."""
         if self.source is not None and self._published is not None:
-            for batches in self.source.after(self._published.batches):
+            health, reported = HealthReports(self.source.sensor, "file"), time.monotonic()
+            skipped = self._published.batches
+            for batches in self.source.after(skipped):
+                if skipped and self._published.batches == skipped:
+                    health.begin()
                 self._publish(batches)
+                health.published(batches)
                 self.stages.take(batches)
                 self._trim()
+                if time.monotonic() - reported >= HEALTH_S:
+                    reported = time.monotonic()
+                    self._report(health, self.source)
                 if stop.is_set():
                     break
             else:
                 self._publish([], ended=True)
                 self._say_ended(self.source)
+            self._report(health, self.source)
             self.stages.save()
         if not stop.is_set():
             self.finished = True
@@ -106,6 +121,15 @@ class Engine:
             for batch in batches:
                 step.append(RAW[type(batch)], 0, b"", batch)
             step.save({_KEY: _encode(self._published)})
+
+    def _report(self, health: HealthReports, source: FileSource) -> None:
+        """Say how the sensor fares."""
+        sensor = source.sensor
+        report = health.next(
+            unsent_bytes=0, lag_ms=round(source.pace.behind_s * 1000), warnings=source.warnings[-10:]
+        )
+        key = routing(sensor.account, sensor.site, sensor.name)
+        self._log.append(HEALTH, partition(key, self._log.partitions(HEALTH)), key, report)
 
     def _trim(self) -> None:
         """Forget what everyone has read, now and then."""

@@ -12,6 +12,7 @@ from capture.merge import merge
 from capture.pace import Pace, paced
 from capture.sensor import Batch, Sensor
 from capture.settings import CaptureSettings
+from offhook import __version__
 from offhook.errors import CommandError, UsageError
 from offhook.pipeline import ACCOUNT, SENSOR, SITE, STDIN
 
@@ -53,20 +54,7 @@ def begun(paths: Sequence[str], speed: float | None, settings: CaptureSettings) 
         if not found.is_file():
             raise CommandError(f"{path}: cannot be read again after a restart; give --file a file")
         files.append(CaptureFile(str(found), status.st_size, status.st_mtime_ns))
-    return Begun(tuple(files), speed is not None, repr(settings))
-
-
-class SteadyPace(Pace):
-    """A pace that does not wait for what was published before a restart."""
-
-    def __init__(self, speed: float | None) -> None:
-        super().__init__(speed)
-        self.skipping = False
-
-    def wait_for(self, time_ns: int) -> None:
-        """Wait for this packet time."""
-        if not self.skipping:
-            super().wait_for(time_ns)
+    return Begun(tuple(files), speed is not None, f"{__version__} {settings}")
 
 
 class FileSource:
@@ -75,7 +63,7 @@ class FileSource:
     def __init__(self, run: Begun, speed: float | None, settings: CaptureSettings) -> None:
         """Open the captures; CaptureError."""
         self.sensor = Sensor(ACCOUNT, SITE, SENSOR, settings=settings)
-        self.pace = SteadyPace((speed or FAST) if run.ticks else None)
+        self.pace = Pace((speed or FAST) if run.ticks else None)
         self.published = 0
         self._source = merge([open_capture(file.path, sensor=SENSOR) for file in run.files])
 
@@ -86,11 +74,11 @@ class FileSource:
 
     def after(self, published: int) -> Iterator[list[Batch]]:
         """The batches behind so many, when their time has come; never an empty list."""
-        self.pace.skipping = published > 0
+        self.pace.skips = published > 0
         for batches in self._all():
             begin, self.published = self.published, self.published + len(batches)
             if self.published > published:
-                self.pace.skipping = False
+                self.pace.skips = False
                 yield batches[max(0, published - begin) :]
 
     def _all(self) -> Iterator[list[Batch]]:

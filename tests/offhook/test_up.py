@@ -146,6 +146,12 @@ def test_it_serves_what_it_stores_and_ends_when_told(capture: Path, tmp_path: Pa
         assert up.ask("/healthz") == (200, "ok\n")
         assert up.ask("/readyz") == (200, "ok\n")
         assert up.sql("SELECT count() FROM calls") == "30"
+        up.wait_for('offhook_sink_rows_total{table="capture_health"}', 1)
+        heard = int(up.metric("offhook_capture_packets_total"))
+        assert (
+            up.sql("SELECT sum(packets), sum(rtcp_packets), any(source) FROM capture_health")
+            == f"{heard}\t0\tfile"
+        )
         code, said = ended(tmp_path)
         assert (code, said.count("\n")) == (1, 1)
         assert "another process has this log open" in said
