@@ -4,20 +4,27 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 root=$(realpath ../..)
-work=$(mktemp -d)
-trap 'rm -rf "$work"; rm -rf python/ca kafka/libs' EXIT
+work=$(mktemp -d)  # what is fetched lies here, never among the sources
+trap 'umount "$work"/base/proc "$work"/base/sys 2>/dev/null; rm -rf --one-file-system "$work"' EXIT
 
 say() { echo "images: $*" >&2; }
 
 have() { docker image inspect "offhook-test/$1:local" >/dev/null 2>&1; }
 
+# build NAME: from its folder, and what was put beside it
+build() {
+    say "$1"
+    cp -r "$1" "$work"
+    docker build -q -t "offhook-test/$1:local" "$work/$1" >/dev/null
+}
+
 mirror() {
     apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1
 }
 
+# A Debian of 80 MB, by debootstrap.
 build_base() {
-    if have base; then return; fi
-    say "a Debian base, by debootstrap"
+    say "base"
     command -v debootstrap >/dev/null || { apt-get update -qq; apt-get install -qq -y debootstrap >/dev/null; }
     debootstrap --variant=minbase --include=ca-certificates bookworm "$work/base" "$(mirror)" >"$work/log" 2>&1 \
         || { tail -n 5 "$work/log" >&2; exit 1; }
@@ -26,36 +33,30 @@ build_base() {
         | docker import - offhook-test/base:local >/dev/null
 }
 
-# Certificates that this machine trusts besides Debian's: else pip reaches no registry from within.
-own_certificates() {
-    mkdir -p python/ca
-    cp /usr/local/share/ca-certificates/*.crt python/ca/ 2>/dev/null || true
-}
-
+# With the certificates that this machine trusts besides Debian's: else pip reaches no registry from within.
 build_python() {
-    if have python; then return; fi
-    say "python, from Debian"
-    own_certificates
-    docker build -q -t offhook-test/python:local python >/dev/null
+    mkdir -p "$work/python/ca"
+    cp /usr/local/share/ca-certificates/*.crt "$work/python/ca/" 2>/dev/null || true
+    build python
 }
 
-kafka_jars() {
-    if have kafka; then return; fi
-    mkdir -p kafka/libs
+build_kafka() {
+    mkdir -p "$work/kafka/libs"
     (cd "$root" && .venv/bin/python -c 'from offhook.dev import jars; print(jars.fetched())') >"$work/jars"
-    cp "$(cat "$work/jars")"/*.jar kafka/libs/
+    cp "$(cat "$work/jars")"/*.jar "$work/kafka/libs/"
+    build kafka
 }
 
-compose() { COMPOSE_BAKE=false docker compose --project-directory .. -f ../compose.yaml -f ../compose.test.yaml "$@"; }
+# Our own is built as a user builds it, by compose, each time: the sources may have changed.
+build_offhook() {
+    say "offhook"
+    OFFHOOK_SECRETS=$work COMPOSE_BAKE=false docker compose --project-directory .. \
+        -f ../compose.yaml -f ../compose.test.yaml build --quiet streams
+}
 
-build_base
-build_python
-kafka_jars
-say "offhook"
-compose build --quiet streams
-for name in kafka clickhouse prometheus; do
-    if [ "$name" = clickhouse ] || ! have $name; then
-        say "$name"
-        compose build --quiet $name
-    fi
-done
+have base || build_base
+have python || build_python
+have kafka || build_kafka
+have prometheus || build prometheus
+build_offhook
+build clickhouse
