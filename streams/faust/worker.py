@@ -10,7 +10,7 @@ from faust.types import TP
 from eventlog.kafka.settings import KafkaSettings
 from eventlog.kafka.wire import Wire
 from streams.bounds import BUFFERED_EVENTS
-from streams.faust.consumer import StreamsApp, install
+from streams.faust.consumer import ExactConsumer, StreamsApp, install
 from streams.faust.partition import Partition, Shared
 from streams.faust.settings import StreamsSettings
 from streams.faust.shell import Shell
@@ -51,7 +51,14 @@ class Worker:
     @property
     def ready(self) -> bool:
         """Whether it is a member of the group and all its partitions are open."""
-        return self.app.consumer.owner and all(part.is_open for part in self.partitions())  # type: ignore[attr-defined]
+        consumer = self._consumer
+        return consumer is not None and consumer.owner and all(part.is_open for part in self.partitions())
+
+    @property
+    def _consumer(self) -> ExactConsumer | None:
+        """Faust's consumer, once there is one: to ask the application would make it, in this thread."""
+        consumer: ExactConsumer | None = self.app._consumer  # type: ignore[assignment]
+        return consumer
 
     async def run(self, stop: asyncio.Event) -> bool:
         """Run until `stop` is set, then end in good order; False where Faust itself failed."""
@@ -99,7 +106,7 @@ class Worker:
 
         The consumer lives in a thread of its own; these are numbers it sets whole.
         """
-        thread = getattr(self.app.consumer, "_thread", None)
+        thread = getattr(self._consumer, "_thread", None)
         consumer = getattr(thread, "_consumer", None)
         subscription = consumer._subscription.subscription if consumer is not None else None
         assignment = subscription.assignment if subscription is not None else None
