@@ -61,3 +61,10 @@ def test_kafka_and_clickhouse_know_the_passwords(stack: Path) -> None:
         assert users.findtext(f"users/{user}/password_sha256_hex") == wanted
     assert users.find("users/default").attrib == {"remove": "remove"}  # type: ignore[union-attr]
     assert not any(element.tag == "password" for element in users.iter())
+
+
+def test_passwords_elsewhere_leave_the_stack_alone(stack: Path, tmp_path: Path) -> None:
+    (stack / ".env").unlink()
+    subprocess.run([stack / "init", tmp_path / "elsewhere"], check=True, capture_output=True)
+    assert (tmp_path / "elsewhere" / "kafka_password").exists()
+    assert not (stack / ".env").exists()
