@@ -33,12 +33,9 @@ class Publisher:
         self._log = log
         self._flows = FlowPartitions(log.partitions(RTP))
 
-    def publish(self, batches: Iterable[Batch], behind_us: int = 0) -> None:
-        """Append the batches, each to every partition of its topic: the clock goes to all.
-
-        `behind_us`: how far they lie behind what was captured, so that the sensor is waited for.
-        """
-        for batch in batches if not behind_us else _behind(batches, behind_us):
+    def publish(self, batches: Iterable[Batch]) -> None:
+        """Append the batches, each to every partition of its topic: the clock goes to all."""
+        for batch in batches:
             topic, parts = self._parts(batch)
             for number, part in enumerate(parts):
                 self._log.append(topic, number, b"", part)
@@ -52,5 +49,8 @@ class Publisher:
         return RTP, self._flows.split(batch)
 
 
-def _behind(batches: Iterable[Batch], behind_us: int) -> Iterable[Batch]:
+def behind(batches: Sequence[Batch], behind_us: int) -> Sequence[Batch]:
+    """The batches, saying how far they lie behind what was captured: so long the sensor is waited for."""
+    if not behind_us:
+        return batches
     return [msgspec.structs.replace(batch, behind_us=behind_us) for batch in batches]

@@ -14,7 +14,7 @@ from capture.counters import KINDS
 from capture.files import open_capture
 from capture.merge import merge
 from capture.pace import Pace, paced
-from capture.publisher import Publisher
+from capture.publisher import Publisher, behind
 from capture.sensor import Batch, Sensor
 from eventlog.kafka.connection import quiet
 from eventlog.kafka.log import KafkaLog
@@ -35,6 +35,10 @@ from schemas.sip_messages import SipBatch
 HEALTH: Final = "capture.health"
 HEALTH_S: Final = 10.0
 """Wall time between two reports of health."""
+
+UNPACED_US: Final = 3_600_000_000
+LIVE_US: Final = 1_000_000
+"""A paced capture that is late by no more counts as live."""
 
 STOP_S: Final = 9.5
 FLUSH_S: Final = 8.0
@@ -103,6 +107,7 @@ class Capture:
             },
         )
         next_report = time.monotonic() + HEALTH_S
+        self._take(self.sensor.flush())  # it is there: its site waits for it
         for block, due in paced(self._source, self.pace):
             if self._stopped.is_set():
                 break
@@ -133,9 +138,17 @@ class Capture:
             },
         )
 
+    @property
+    def _behind_us(self) -> int:
+        """How far it is behind: without pace by all that is left of the capture, whatever that is."""
+        if self.pace.speed is None:
+            return UNPACED_US
+        late_us = round(self.pace.behind_s * 1_000_000)
+        return late_us if late_us > LIVE_US and not self._once else 0  # a file gives the same batches again
+
     def _take(self, batches: list[Batch]) -> None:
         skipped = self.pace.skips
-        self._publisher.publish(batches)
+        self._publisher.publish(behind(batches, self._behind_us))
         if self._once:
             self.pace.skips = self._once.skips
         for batch in batches:

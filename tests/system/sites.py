@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from capture.block import Block
-from capture.publisher import Publisher
+from capture.publisher import Publisher, behind
 from capture.sensor import Batch, Sensor
 from capture.settings import CaptureSettings
 from schemas.cdr import CallRecord
@@ -87,9 +87,9 @@ class System:
         self.newest: dict[str, CallRecord] = {}
         self.facts = {"media.endpoints": 0, "media.windows": 0}
 
-    def take(self, batches: Iterable[Batch], behind_us: int = 0) -> None:
+    def take(self, batches: Sequence[Batch], behind_us: int = 0) -> None:
         """What a sensor says, and all stages until nothing is left."""
-        self.publisher.publish(batches, behind_us)
+        self.publisher.publish(behind(batches, behind_us))
         self.run()
 
     def run(self, rng: random.Random | None = None) -> None:
