@@ -18,7 +18,7 @@ from eventlog.kafka.errors import KafkaLogError
 from eventlog.kafka.settings import KafkaSettings
 from eventlog.topics import TOPICS
 from offhook import settings
-from offhook.errors import DONE, FAILED, CommandError, UsageError
+from offhook.errors import DONE, CommandError, UsageError
 from offhook.monitoring import logs
 from offhook.monitoring.metrics import Sample
 from offhook.monitoring.server import Health, MonitoringServer, address
@@ -76,9 +76,9 @@ async def _work(
                 }
             },
         )
-        stopped = await worker.run(stop)
-    _log.info("worker ended", extra={"fields": {"stopped": stopped}})
-    return DONE if stopped else FAILED
+        await worker.run(stop)
+    _log.info("worker ended")
+    return DONE
 
 
 def _stop(stop: asyncio.Event) -> None:

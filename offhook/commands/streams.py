@@ -14,8 +14,8 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         help="rebuild calls from what captures publish to Kafka",
         description="Run one stream worker: captured events in Kafka become calls, streams and registrations"
         " in Kafka. Start as many as wanted, on as many machines; they share the partitions. A worker that"
-        " ends by itself says why in its exit code (75 fenced, 77 stalled, 78 defect, 79 inputs apart): let a"
-        " supervisor start it again, nothing is lost.",
+        " ends by itself says why in its exit code (75 fenced, 77 stalled, 78 defect, 79 inputs apart,"
+        " 80 Faust failed): let a supervisor start it again, nothing is lost.",
     )
     parser.add_argument(
         "--stages",

@@ -20,6 +20,8 @@ class Exit(IntEnum):
     """A stage failed, or made a record that no broker takes."""
     APART = 79
     """The inputs of a partition are with different workers."""
+    CRASHED = 80
+    """Faust gave up, such as over an error of the group's that it does not know."""
 
 
 def end_process(code: Exit, why: str) -> NoReturn:

@@ -11,6 +11,7 @@ from eventlog.kafka.settings import KafkaSettings
 from eventlog.kafka.wire import Wire
 from streams.bounds import BUFFERED_EVENTS
 from streams.faust.consumer import ExactConsumer, StreamsApp, install
+from streams.faust.exits import Exit, end_process
 from streams.faust.partition import Partition, Shared
 from streams.faust.settings import StreamsSettings
 from streams.faust.shell import Shell
@@ -60,8 +61,9 @@ class Worker:
         consumer: ExactConsumer | None = self.app._consumer  # type: ignore[assignment]
         return consumer
 
-    async def run(self, stop: asyncio.Event) -> bool:
-        """Run until `stop` is set, then end in good order; False where Faust itself failed."""
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set, then end in good order; where Faust itself fails the process ends at once,
+        for its services hang as often as not when they are stopped then."""
         self.watchdog.start()
         starting = asyncio.create_task(self.app.start())
         try:
@@ -71,7 +73,9 @@ class Worker:
                 self.watchdog.beat()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), BEAT_S)
-            return stop.is_set()
+            if not stop.is_set():
+                reason = starting.exception() if starting.done() else None
+                end_process(Exit.CRASHED, f"Faust failed: {reason or self.app.crash_reason!r}")
         finally:
             self.watchdog.stop()
             for shell in self.shells:
