@@ -17,9 +17,12 @@ _UNUSED: Final = ("--no-emit-package", "pandas", "--no-emit-package", "pyarrow")
 
 _QUIET: Final = ("--quiet", "--no-header", "--no-annotate", "--upgrade")
 
+_STACK: Final = ("infra/test/requirements.in",)
+"""What `make stack` needs beside the rest."""
+
 
 def main() -> int:
-    """Write requirements.lock (to run) and requirements-dev.lock (to run, test and check)."""
+    """Write requirements.lock (to run), requirements-dev.lock (to test and check), and that of `make stack`."""
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         subprocess.run([f"{folder}/bin/pip", "install", "--quiet", "uv"], check=True)
@@ -28,6 +31,10 @@ def main() -> int:
         subprocess.run([*compile_lock, "-o", "requirements.lock"], cwd=ROOT, check=True)
         dev = ["--extra", "dev", "-c", "requirements.lock", "-o", "requirements-dev.lock"]
         subprocess.run([*compile_lock, *dev], cwd=ROOT, check=True)
+        stack = [*_STACK, "-c", "requirements-dev.lock", "-o", "infra/test/requirements.lock"]
+        subprocess.run(
+            [f"{folder}/bin/uv", "pip", "compile", *_COMMON, *_QUIET, *stack], cwd=ROOT, check=True
+        )
     return 0
 
 
