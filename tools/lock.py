@@ -22,7 +22,7 @@ _STACK: Final = ("infra/test/requirements.in",)
 
 
 def main() -> int:
-    """Write requirements.lock (to run), requirements-dev.lock (to test and check), and that of `make stack`."""
+    """Write the locks: to run, to test and check, and for `make stack`."""
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         subprocess.run([f"{folder}/bin/pip", "install", "--quiet", "uv"], check=True)
