@@ -4,11 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
+
+from aiokafka.errors import KafkaError
 
 from eventlog.kafka.clients import AIOKafkaProducer, end_client, idempotent_producer
 from eventlog.kafka.connection import readable
-from eventlog.kafka.errors import KafkaLogError, UnavailableError, UnsettledError
+from eventlog.kafka.errors import UnavailableError, UnsettledError
 from eventlog.kafka.reader import Reader, Received
 from eventlog.kafka.settings import KafkaSettings
 from eventlog.kafka.wire import Wire
@@ -20,6 +23,9 @@ from sinks.contract import BackPressureError, BadRecordError, Place, Refusal, Si
 from sinks.settings import SinkSettings
 
 IDLE_MS: Final = 100
+LAG_S: Final = 2.0
+"""How often it is asked how much there is to read."""
+
 _RETRY_S: Final = 1.0
 """Until Kafka is tried again."""
 
@@ -55,7 +61,10 @@ class KafkaDelivery:
         self._held: dict[Place, Received] = {}
         self._refused: list[Refusal] = []
         self._applied: dict[tuple[str, int], int] = {}
-        self._flushed = clock()
+        self._stored: dict[tuple[str, int], int] = {}
+        """By partition the offset behind what is stored, where we know it."""
+        self._lag: dict[tuple[str, int], int] = {}
+        self._looked = self._flushed = clock()
         self._kafka_away = False
 
     @property
@@ -64,11 +73,8 @@ class KafkaDelivery:
         return sum(self._reader.expired.values())
 
     def lag(self) -> Mapping[tuple[str, int], int]:
-        """By topic and partition how many offsets are not read yet."""
-        try:
-            return self._reader.lag()
-        except KafkaLogError:
-            return {}
+        """By topic and partition of ours how many offsets are not stored yet, as of some seconds ago."""
+        return self._lag
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until told to stop, then deliver what is in hand."""
@@ -107,6 +113,7 @@ class KafkaDelivery:
         try:
             for record in await self._reader.read(READ_AT_ONCE, wait_ms):
                 self._take(record)
+            await self._look()
         except UnavailableError as error:
             self._kafka_away = True
             await self._go_back(stop, str(error), _RETRY_S)
@@ -118,9 +125,10 @@ class KafkaDelivery:
             await self._deliver(stop)
 
     def _take(self, record: Received) -> None:
-        place = Place(record.topic, record.partition, record.offset)
+        place, where = Place(record.topic, record.partition, record.offset), (record.topic, record.partition)
         self._held[place] = record
-        self._applied[record.topic, record.partition] = record.offset
+        self._stored.setdefault(where, record.offset)
+        self._applied[where] = record.offset
         if record.value is None:
             return
         try:
@@ -141,6 +149,7 @@ class KafkaDelivery:
             return
         self.dead_letters += len(refused)
         applied = self._applied
+        self._stored |= {place: offset + 1 for place, offset in applied.items()}
         self._forget()
         self._flushed = self._clock()
         if self.trouble is not None:
@@ -178,6 +187,7 @@ class KafkaDelivery:
                 self._reader.pause()
                 left_ms = max(1, min(IDLE_MS, int((until - self._clock()) * 1000)))
                 await self._reader.read(1, left_ms)  # none comes: it is how the group knows we live
+                await self._look()
                 if self._clock() >= until:
                     await self._reader.seek_back()
                     self._reader.resume()
@@ -186,6 +196,18 @@ class KafkaDelivery:
                 self.trouble = str(error)
                 until = self._clock() + _RETRY_S
                 await _wait(stop, _RETRY_S)
+
+    async def _look(self) -> None:
+        """See how much there is to do, now and then."""
+        if self._clock() - self._looked < LAG_S:
+            return
+        self._looked = self._clock()
+        with suppress(LogError, KafkaError):  # a rebalance came between: another time
+            ends, at = await self._reader.ends(), await self._reader.positions()
+            self._stored = {place: offset for place, offset in self._stored.items() if place in ends}
+            if self._applied or self.trouble is not None:  # else commit markers alone lie between
+                at |= {place: min(at[place], self._stored[place]) for place in self._stored if place in at}
+            self._lag = {place: max(0, end - at[place]) for place, end in ends.items() if place in at}
 
     def _forget(self) -> None:
         self._held, self._applied, self._refused = {}, {}, []

@@ -144,7 +144,7 @@ def test_nothing_is_lost_and_nobody_is_needed_while_clickhouse_is_away(
                 served[-1].process.kill()
                 served[-1].stop()
                 publish(chosen, range(50, 120))
-                await until(lambda: delivery.retries >= 2)
+                await until(lambda: delivery.retries >= 2 and sum(delivery.lag().values()) == 70)
                 assert delivery.trouble
                 served.append(Served(served[0].folder, "--write", "--port", port, token=TOKEN))
                 await until(lambda: stored(store)() == 120)
@@ -156,6 +156,23 @@ def test_nothing_is_lost_and_nobody_is_needed_while_clickhouse_is_away(
     said = [record.message for record in caplog.records if record.name.startswith("sinks.")]
     assert said == ["sink waits", "sink delivers again"]
     assert TOKEN not in caplog.text
+
+
+def test_sinks_share_the_partitions_and_take_over(chosen: KafkaSettings, served: list[Served]) -> None:
+    async def deliver() -> None:
+        with opened(served[-1]) as store, opened(served[-1]) as other:
+            async with delivering(chosen, store) as first:
+                publish(chosen, range(40))
+                await until(lambda: stored(store)() == 40)
+                async with delivering(chosen, other) as second:
+                    await until(lambda: second.lag() and not second.lag().keys() & first.lag().keys())
+                    publish(chosen, range(40, 80))
+                    await until(lambda: stored(store)() == 80)
+                publish(chosen, range(80, 120))
+                await until(lambda: stored(store)() == 120)
+            assert count(store, "cdr FINAL") == 120
+
+    run(deliver())
 
 
 def sink_process(chosen: KafkaSettings, server: Served, folder: Path) -> tuple["subprocess.Popen[str]", str]:
