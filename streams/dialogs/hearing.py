@@ -25,8 +25,9 @@ _KEPT: Final = bounds.SIP_EVENTS_FIRST + bounds.SIP_EVENTS_LAST
 class Hearing:
     """One message on its way through the reducer.
 
-    `at_us` is the event time at which it takes effect (never before what has been sent out), `side` whose
-    From header it bears, `sender` who sent it, `hop` the pair of addresses.
+    `time_us` is when it was heard, by the clock of the call's own sensor where that is known, `at_us` the
+    event time at which it takes effect (never before what has been sent out), `side` whose From header it
+    bears, `sender` who sent it, `hop` the pair of addresses.
     """
 
     __slots__ = ("at_us", "hop", "message", "news", "packet", "sender", "sensor", "side", "time_us")
@@ -90,14 +91,17 @@ def classify(state: CallState, heard: Hearing, copy_us: int) -> int:
     """
     call, message = state.call, heard.message
     sensor = 0 if heard.sensor == call.sensor else _sensor_number(call, heard.sensor)
+    if sensor:
+        heard.time_us -= state.ahead.get(sensor, 0)
     key = (message.cseq, message.method, message.status, message.to_tag, heard.side)
     checksum = crc32(message.body) if message.body else 0
     content = state.contents.get(key)
     if content is None:
         if len(state.contents) >= bounds.HEARD:
             del state.contents[next(iter(state.contents))]
-        time_us = heard.time_us
-        state.contents[key] = Content(sensor, time_us, time_us, heard.hop, message.branch, checksum)
+        state.contents[key] = Content(
+            sensor, heard.time_us, heard.packet.time_us, heard.hop, message.branch, checksum
+        )
         call.messages += 1
         return NEW
     return _known(state, heard, (key, heard.hop, message.branch, checksum), content, sensor, copy_us)
@@ -105,11 +109,12 @@ def classify(state: CallState, heard: Hearing, copy_us: int) -> int:
 
 def _known(state: CallState, heard: Hearing, key: HopKey, content: Content, sensor: int, copy_us: int) -> int:
     """What a message is that was heard before, here or on another hop."""
+    time_us = heard.packet.time_us
     first: Content | Heard = content
     if key[1:] != (content.hop, content.branch, content.checksum):
         other = state.on_hops.get(key)
         if other is None:
-            _remember(state.on_hops, key, Heard(sensor, heard.time_us))
+            _remember(state.on_hops, key, Heard(sensor, time_us))
             if sensor == 0 and content.sensor != 0 and not content.corrected:
                 _correct_times(state.call, content, heard.time_us)
             if content.hop == heard.hop and content.sensor == sensor:
@@ -121,20 +126,28 @@ def _known(state: CallState, heard: Hearing, key: HopKey, content: Content, sens
     if first.sensor != sensor:
         mine = state.by_sensors.get((sensor, key))
         if mine is None:
-            _remember(state.by_sensors, (sensor, key), Heard(sensor, heard.time_us))
+            _remember(state.by_sensors, (sensor, key), Heard(sensor, time_us))
+            _compare(state, first, sensor, time_us)
             if sensor == 0 and content.sensor != 0 and not content.corrected:
                 _correct_times(state.call, content, heard.time_us)
             return SAME
         known = mine
-    if abs(heard.time_us - known.last_us) < copy_us:
+    if abs(time_us - known.last_us) < copy_us:
         state.call.copies += sensor == 0
         return COPY
-    known.last_us = heard.time_us
+    known.last_us = time_us
     known.again += 1
     if known.again > content.again_most:
         content.again_most = known.again
         _count_again(state.call, heard.message, known.again)
     return AGAIN if known is first else SAME
+
+
+def _compare(state: CallState, first: Content | Heard, sensor: int, time_us: int) -> None:
+    """Two sensors heard one packet: that tells their clocks apart, so that no duration mixes them."""
+    other = max(first.sensor, sensor)
+    if min(first.sensor, sensor) == 0 and not first.again and other not in state.ahead:
+        state.ahead[other] = time_us - first.last_us if sensor else first.last_us - time_us
 
 
 def _remember(table: dict[K, Heard], key: K, heard: Heard) -> None:

@@ -188,7 +188,7 @@ class Site:
         state.forgotten = False
         if news >= COPY:
             return
-        time_us = packet.time_us
+        time_us = heard.time_us
         if time_us > call.last_us:  # noqa: PLR1730 - max() costs twice as much, and this is per message
             call.last_us = time_us
         if self.late and LATE not in call.flags:

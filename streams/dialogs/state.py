@@ -59,6 +59,7 @@ class CallState(msgspec.Struct, gc=False):
     contents: dict[ContentKey, Content] = {}
     on_hops: dict[HopKey, Heard] = {}  # after the first
     by_sensors: dict[tuple[int, HopKey], Heard] = {}  # after the first
+    ahead: dict[int, int] = {}  # µs that a sensor hears the same later than the call's own, by its number
     hop_of: dict[tuple[bytes, int, bytes, int], int] = {}
     pending: dict[tuple[int, int, str], int] = {}  # INVITE without final: hop, CSeq, branch; its time
     invite_cseq: int = -1  # highest CSeq of an initial INVITE

@@ -115,6 +115,20 @@ def test_retransmissions_count_as_often_as_the_sensor_that_heard_most_says() -> 
     assert system.only().invite_retransmissions == 2
 
 
+@pytest.mark.parametrize("ahead_ms", [3000, 4, -0.5])
+def test_durations_are_by_one_clock(alone: CallRecord, ahead_ms: float) -> None:
+    """s2's clock is another, and it alone hears the end."""
+    frames = call()
+    first, second = between(frames, 0, 20.9), later(frames, ahead_ms)
+    if ahead_ms < 0:
+        first, second = later(frames, 0), later(between(frames, 0, 20.9), ahead_ms)
+    system = System(gone_s=0)
+    system.interleave([Listener("s1").says(first), Listener("s2").says(second)], 7)
+    record = system.only()
+    for name in ("duration", "connect_duration", "pdd", "post_bye_delay", "outcome", "end_reason"):
+        assert getattr(record, name) == getattr(alone, name), name
+
+
 # one of them dies
 
 
