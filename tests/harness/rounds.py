@@ -1,6 +1,7 @@
 """One round: traffic, deaths at random moments, and the verdict."""
 
 import random
+import shutil
 import signal
 import tempfile
 import time
@@ -26,7 +27,8 @@ DRAIN_S: Final = 180.0
 STOP_S: Final = 12.0
 
 FOLLOWS_S: Final = 3.0
-"""Packet time by which the store may lie behind the capture and still follow: 1 s is the sensor's buffer."""
+"""Packet time by which the store may lie behind the capture and still follow: 1 s is the sensor's buffer. What
+was heard after a death is looked for, so no recovery is shorter."""
 
 PAUSE: Final = "pause"
 KINDS: Final = ("capture", *WORKERS, "sink", "clickhouse", "broker", PAUSE)
@@ -98,10 +100,11 @@ def play(
     keep: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Round:
-    """Play a round; `keep`: a folder for its files, which are otherwise forgotten."""
+    """Play a round; `keep`: a folder for its files, made anew, which are otherwise forgotten."""
     with tempfile.TemporaryDirectory() as name:
         folder = keep or Path(name)
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         traffic = Traffic(folder, load.in_progress, load.arrivals_s, seed)
         deeds = plan(random.Random(seed), mode, traffic.full_s, traffic.ebb_s, kinds)
         say(f"{traffic.in_progress} calls in progress; {' '.join(map(str, deeds))}")
@@ -115,7 +118,6 @@ class _Play:
         self, made: Installation, traffic: Traffic, deeds: list[Deed], say: Callable[[str], None]
     ) -> None:
         self._made, self._traffic, self._deeds, self._say = made, traffic, deeds, say
-        self._first_s = min(call["start"] for call in traffic.truth.values())
         self._clock_s = 0.0
         self._open: list[tuple[str, float, float]] = []
         """Deaths from which the store has not recovered: part, wall time, packet time."""
@@ -149,7 +151,7 @@ class _Play:
         self._until(lambda: self._clock_s > 0, READY_S, "the first packet")
 
     def _reached(self, at_s: float) -> bool:
-        return self._clock_s >= self._first_s + at_s
+        return self._clock_s >= self._traffic.first_s + at_s
 
     def _do(self, deed: Deed) -> None:
         part = self._made.parts[deed.part]
@@ -192,7 +194,7 @@ class _Play:
             return
         now = time.monotonic()
         for part, at, clock_s in list(self._open):
-            if (self._clock_s > clock_s + 0.5 or ended) and now - at > STORED_LOOK_S:
+            if self._clock_s > clock_s + FOLLOWS_S or ended:
                 self._recovery[part] = max(self._recovery.get(part, 0.0), now - at)
                 self._open.remove((part, at, clock_s))
 

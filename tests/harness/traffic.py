@@ -37,15 +37,15 @@ class Traffic:
         self.truth: dict[str, dict[str, Any]] = {
             call["call_id"]: call for call in json.loads(truth.read_bytes())["calls"]
         }
-        self._ends = sorted(call["end"] for call in self.truth.values())
+        self.first_s: float = min(call["start"] for call in self.truth.values())
+        self._ends: list[float] = sorted(call["end"] for call in self.truth.values())
         self._expected: dict[str, bytes] | None = None
 
     @property
     def in_progress(self) -> int:
         """The fewest calls at once between `full_s` and `ebb_s`."""
-        first: float = min(call["start"] for call in self.truth.values())
         return min(
-            sum(call["start"] <= first + at <= call["end"] for call in self.truth.values())
+            sum(call["start"] <= self.first_s + at <= call["end"] for call in self.truth.values())
             for at in range(int(self.full_s) + 1, int(self.ebb_s))
         )
 
