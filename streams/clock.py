@@ -25,7 +25,8 @@ class SiteClock(msgspec.Struct):
     and no longer holds the clock, when it lies more than `gone_us` behind the most advanced of those that
     have not ended; one that says it is behind its own spool (`behind_us`) has so much longer, `lateness_us`
     at most. It holds the clock again when it has caught up, and what it says of the time between is late.
-    The only sensor that has not ended holds the clock without limit.
+    The only sensor that has not ended holds the clock without limit; one that ended and speaks again, while
+    others have not ended, is waited for as before.
     """
 
     marks: dict[Source, int] = {}
@@ -56,7 +57,9 @@ class SiteClock(msgspec.Struct):
         elif self.behind:
             self.behind.pop(source, None)
         marks = self.marks
-        if clock_us <= marks.get(source, NOT_STARTED):
+        mark = marks.get(source, NOT_STARTED)
+        again = self.now < END_OF_CAPTURE <= mark and clock_us > NOT_STARTED  # it ended, others have not
+        if clock_us <= mark and not again:
             marks.setdefault(source, clock_us)
             return False
         marks[source] = clock_us

@@ -57,6 +57,20 @@ def test_one_that_has_ended_neither_holds_the_clock_nor_drives_it() -> None:
     assert clock.heard("b", END_OF_CAPTURE) and clock.now == END_OF_CAPTURE and clock.last_us == s(1000)
 
 
+def test_one_that_ended_and_speaks_again_is_waited_for() -> None:
+    clock = sensors("a", "b")
+    clock.heard("a", END_OF_CAPTURE)
+    clock.heard("b", s(10))
+    clock.heard("a", NOT_STARTED)  # there it is, and says nothing yet
+    clock.heard("b", s(11))
+    assert clock.now == s(11)
+    clock.heard("a", s(12))
+    clock.heard("b", s(15))
+    assert clock.now == s(12)
+    clock.heard("a", END_OF_CAPTURE)
+    assert clock.now == s(15)
+
+
 @pytest.mark.parametrize(
     ("behind", "ahead", "waits"),
     [(0, 31, False), (10, 39, True), (10, 41, False), (400, 429, True), (400, 431, False),
