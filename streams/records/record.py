@@ -70,13 +70,14 @@ def end_reason(call: Call, last_rtp_us: int | None, clock_us: int, settings: Rec
 def call_record(
     call: Call,
     views: Sequence[StreamView],
+    media_sensors: Iterable[str],
     why_ended: str,
     related: Iterable[tuple[str, str]],
     streams_omitted: bool,
     version: int,
     complete: bool,
 ) -> CallRecord:
-    """The record of a call whose streams, in order, are `views`."""
+    """The record of a call whose streams, in order, are `views`; `media_sensors` heard any of them."""
     rtp_end = last_rtp(views)
     end = ending(call, rtp_end, why_ended)
     holds = [(hold.since, end.end_us if hold.until is None else hold.until) for hold in call.holds]
@@ -100,7 +101,7 @@ def call_record(
         account=call.account,
         site=call.site,
         sensor_id=call.sensor,
-        sensor_ids=sorted({*call.sensors, *(view.info.sensor for view in views)}),
+        sensor_ids=sorted({*call.sensors, *media_sensors}),
         start=call.start_us,
         call_id=call.call_id,
         from_tag=call.from_tag,

@@ -325,6 +325,7 @@ class Records:
         return call_record(
             call,
             views,
+            [heard.info.sensor for heard in self._media.of_call(call.cdr_id)],
             end_reason(call, rtp_end, clock, self._settings),
             entry.related,
             call.cdr_id in self._media.omitted,

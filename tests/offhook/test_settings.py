@@ -98,6 +98,15 @@ def test_a_flag_beats_the_environment_beats_the_file_beats_voipmonitor(collect: 
         assert chosen.origins["capture.sip_ports"] == origin
 
 
+def test_what_holds_for_calls_and_media_is_said_once(collect: Collect) -> None:
+    chosen, problems = collect(
+        toml="[calls]\nsensor_gone_s = 0\nlateness_max_s = 99\n[media]\nlateness_max_s = 7\n"
+    )
+    assert not problems
+    assert (chosen.calls.sensor_gone_s, chosen.calls.lateness_max_s) == (0, 99)
+    assert (chosen.media.sensor_gone_s, chosen.media.lateness_max_s) == (0, 7)
+
+
 def test_text_becomes_the_type_of_its_key(collect: Collect) -> None:
     chosen, problems = collect(
         env={

@@ -129,6 +129,15 @@ def test_durations_are_by_one_clock(alone: CallRecord, ahead_ms: float) -> None:
         assert getattr(record, name) == getattr(alone, name), name
 
 
+def test_a_sensor_that_heard_less_of_the_media_and_no_signalling_is_named() -> None:
+    frames = call()
+    system = System(gone_s=0)
+    media = [frame for frame in but(frames, A, 10) if not frame.sip]
+    system.interleave([Listener("s1").says(frames), Listener("s2").says(later(media, 1))], 2)
+    assert system.only().sensor_ids == ["s1", "s2"]
+    assert used(system.only(), "a") == ["s1"]
+
+
 # one of them dies
 
 
