@@ -56,6 +56,8 @@ def main() -> int:
                         expected.calls, expected.streams, expected.registrations,
                     )  # fmt: skip
                     wrong += not same
+                    if not same:
+                        _explain(found, expected)
                     print(
                         f"{'same ' if same else 'WRONG'} {capture.name}: {len(found.calls)} of"
                         f" {len(expected.calls)} calls, {partitions} partitions, {workers} workers,"
@@ -63,6 +65,14 @@ def main() -> int:
                         flush=True,
                     )
     return 1 if wrong else 0
+
+
+def _explain(found: Outcome, expected: Outcome) -> None:
+    for name in ("calls", "streams", "registrations"):
+        ours, theirs = getattr(found, name), getattr(expected, name)
+        for key in sorted(ours.keys() | theirs.keys()):
+            if ours.get(key) != theirs.get(key):
+                print(f"{name} {key}:\n  found    {ours.get(key)}\n  expected {theirs.get(key)}")
 
 
 def _outcome(run: Run, capture: Path, workers: int, expected: Outcome, seed: int | None) -> Outcome:
