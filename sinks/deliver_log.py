@@ -81,7 +81,8 @@ class LogDelivery:
         return len(self._values)
 
     def _entries(self, topic: str, number: int) -> list[Entry]:
-        at, left = self._next[topic, number], READ_AT_ONCE - len(self._values)
+        at = max(self._next[topic, number], self._log.start(topic, number))  # what expired is gone
+        left = READ_AT_ONCE - len(self._values)
         if left <= 0 or at >= self._log.end(topic, number):
             return []
         try:

@@ -68,6 +68,10 @@ class Engine:
             health, reported = HealthReports(self.source.sensor, "file"), time.monotonic()
             skipped = self._published.batches
             for batches in self.source.after(skipped):
+                if stop.is_set():
+                    break
+                if not batches:
+                    continue
                 if skipped and self._published.batches == skipped:
                     health.begin()
                 self._publish(batches)
@@ -77,12 +81,11 @@ class Engine:
                 if time.monotonic() - reported >= HEALTH_S:
                     reported = time.monotonic()
                     self._report(health, self.source)
-                if stop.is_set():
-                    break
             else:
                 self._publish([], ended=True)
                 self._say_ended(self.source)
-            self._report(health, self.source)
+            if not self.source.pace.skips:
+                self._report(health, self.source)
             self.stages.save()
         if not stop.is_set():
             self.finished = True

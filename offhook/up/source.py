@@ -73,13 +73,13 @@ class FileSource:
         return self._source.warnings
 
     def after(self, published: int) -> Iterator[list[Batch]]:
-        """The batches behind so many, when their time has come; never an empty list."""
+        """The batches behind so many, when their time has come; empty lists while it goes there."""
         self.pace.skips = published > 0
         for batches in self._all():
             begin, self.published = self.published, self.published + len(batches)
             if self.published > published:
                 self.pace.skips = False
-                yield batches[max(0, published - begin) :]
+            yield batches[max(0, published - begin) :]
 
     def _all(self) -> Iterator[list[Batch]]:
         for block, due in paced(self._source, self.pace):

@@ -124,7 +124,7 @@ def test_facts_are_the_same_after_deaths(capture: Path, tmp_path: Path, seed: in
     deaths = 0
     while True:
         with (log := MortalLog(tmp_path / "log")):
-            log.left, log.after = rng.randint(1, 120), rng.random() < 0.5
+            log.left, log.after = rng.randint(1, 60), rng.random() < 0.5
             try:
                 run(log, capture)
             except DeathError:
@@ -147,7 +147,7 @@ def test_another_capture_follows_one_that_has_ended_and_no_other(capture: Path, 
     copied = tmp_path / "again.pcap"
     copied.write_bytes(capture.read_bytes())
     with (log_ := MortalLog(tmp_path / "log")):
-        log_.left = 30
+        log_.left = 20
         with pytest.raises(DeathError):
             run(log_, capture)
     with SqliteLog(tmp_path / "log") as log:
