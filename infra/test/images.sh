@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 root=$(realpath ../..)
 work=$(mktemp -d)  # what is fetched lies here, never among the sources
-trap 'umount "$work"/base/proc "$work"/base/sys 2>/dev/null; rm -rf --one-file-system "$work"' EXIT
+trap 'umount "$work"/base/proc "$work"/base/sys 2>/dev/null || true; rm -rf --one-file-system "$work"' EXIT
 
 say() { echo "images: $*" >&2; }
 
