@@ -130,11 +130,14 @@ def test_what_is_stored_is_what_analyze_finds_whenever_it_is_killed(capture: Pat
     packets = capture.stat().st_size / 231  # about
     options = ("--file", str(capture), "--speed", "8")
     reached = 0.0
-    for _ in range(KILLS):
+    for number in range(KILLS):
         with Up(tmp_path, *options) as up:
             reached += rng.uniform(0.02, 0.3) * packets
             up.wait_for("offhook_capture_packets_total", reached)
-            up.process.send_signal(signal.SIGKILL)
+            if number == 1:
+                up.process.send_signal(signal.SIGTERM)
+                assert up.process.wait() == 0
+            up.process.kill()
     code, said = ended(tmp_path, "--file", str(capture), "--speed", "max", "--once")
     assert code == 0, said
     assert_same(tmp_path, capture)
@@ -145,6 +148,7 @@ def test_it_serves_what_it_stores_and_ends_when_told(capture: Path, tmp_path: Pa
         up.wait_for('offhook_sink_rows_total{table="cdr"}', 30)
         assert up.ask("/healthz") == (200, "ok\n")
         assert up.ask("/readyz") == (200, "ok\n")
+        assert up.metric("offhook_channels_max") == 2000
         assert up.sql("SELECT count() FROM calls") == "30"
         up.wait_for('offhook_sink_rows_total{table="capture_health"}', 1)
         heard = int(up.metric("offhook_capture_packets_total"))
