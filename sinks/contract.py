@@ -6,8 +6,11 @@ BackPressureError, the feeder goes back to what is committed and brings the same
 idempotent.
 """
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
+
+_log = logging.getLogger(__name__)
 
 
 class Place(NamedTuple):
@@ -65,3 +68,10 @@ def by_record(refused: Iterable[Refusal]) -> list[Refusal]:
         Refusal(place, why[0] if len(why) == 1 else f"{why[0]} (and {len(why) - 1} more of its rows)")
         for place, why in reasons.items()
     ]
+
+
+def say_set_aside(refused: Sequence[Refusal]) -> None:
+    """One line in the log for the records of a batch that went to dead.letters."""
+    place, reason = refused[0]
+    fields = {"records": len(refused), **place._asdict(), "reason": reason}
+    _log.warning("records set aside", extra={"fields": fields})

@@ -19,7 +19,7 @@ from eventlog.letters import TOPIC, dead_letter, letter_place
 from eventlog.log import LogError
 from schemas.framing import FramingError
 from sinks.bounds import READ_AT_ONCE
-from sinks.contract import BackPressureError, BadRecordError, Place, Refusal, Sink, by_record
+from sinks.contract import BackPressureError, BadRecordError, Place, Refusal, Sink, by_record, say_set_aside
 from sinks.settings import SinkSettings
 
 IDLE_MS: Final = 100
@@ -148,6 +148,8 @@ class KafkaDelivery:
             await self._go_back(stop, str(error), _RETRY_S)
             return
         self.dead_letters += len(refused)
+        if refused:
+            say_set_aside(refused)
         applied = self._applied
         self._stored |= {place: offset + 1 for place, offset in applied.items()}
         self._forget()

@@ -12,7 +12,7 @@ from eventlog.sqlite.log import SqliteLog
 from schemas import framing
 from schemas.framing import FramingError
 from sinks.bounds import READ_AT_ONCE
-from sinks.contract import BackPressureError, BadRecordError, Place, Refusal, Sink, by_record
+from sinks.contract import BackPressureError, BadRecordError, Place, Refusal, Sink, by_record, say_set_aside
 from sinks.settings import SinkSettings
 
 LOOK_S: Final = 0.05
@@ -116,6 +116,8 @@ class LogDelivery:
             self._wait(stop, str(error), 1.0)
             return False
         self.dead_letters += len(refused)
+        if refused:
+            say_set_aside(refused)
         self._values, self._refused = {}, []
         self._flushed = self._clock()
         if self.trouble is not None:
