@@ -27,8 +27,8 @@ DRAIN_S: Final = 180.0
 STOP_S: Final = 12.0
 
 FOLLOWS_S: Final = 3.0
-"""Packet time by which the store may lie behind the capture and still follow: 1 s is the sensor's buffer. What
-was heard after a death is looked for, so no recovery is shorter."""
+"""Packet time by which the store may lie behind the capture and still follow, 1 s for the sensor's
+buffer. No recovery is shorter, as what was heard after the death is looked for."""
 
 PAUSE: Final = "pause"
 KINDS: Final = ("capture", *WORKERS, "sink", "clickhouse", "broker", PAUSE)

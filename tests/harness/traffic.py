@@ -45,7 +45,7 @@ class Traffic:
     def in_progress(self) -> int:
         """The fewest calls at once between `full_s` and `ebb_s`."""
         return min(
-            sum(call["start"] <= self.first_s + at <= call["end"] for call in self.truth.values())
+            sum(bool(call["start"] <= self.first_s + at <= call["end"]) for call in self.truth.values())
             for at in range(int(self.full_s) + 1, int(self.ebb_s))
         )
 
