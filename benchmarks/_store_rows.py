@@ -8,6 +8,7 @@ MOS, codecs, user agents) is one of the real records'.
 from typing import Final
 
 from sinks.clickhouse.client import Store
+from sinks.clickhouse.tables import RTCP_COLUMNS, STREAM
 
 DAYS: Final = 10
 FIRST_DAY: Final = "2026-10-01 00:00:00"
@@ -22,10 +23,6 @@ def _random(salt: int, below: int) -> str:
     return f"(cityHash64(n, {salt}) % {below})"
 
 
-def _seconds(later: str, sooner: str) -> str:
-    return f"(toUnixTimestamp64Micro({later}) - toUnixTimestamp64Micro({sooner})) / 1e6"
-
-
 _MADE: Final = {
     "cdr_id": "reinterpretAsUUID(concat(reinterpretAsString(cityHash64(n, 1)),"
     " reinterpretAsString(cityHash64(n, 2))))",
@@ -37,31 +34,34 @@ _MADE: Final = {
     "caller": f"concat('+1202', leftPad(toString({_random(6, 10**7)}), 7, '0'))",
     "callee": f"concat('+4420', leftPad(toString({_random(7, 10**8)}), 8, '0'))",
     "request_uri": f"concat('sip:+4420', leftPad(toString({_random(7, 10**8)}), 8, '0'), '@172.16.0.1')",
-    "invite_time": "invited",
     "ringing_time": "rang",
     "answer_time": "answered",
-    "bye_time": "ended",
     "end_time": "ended",
-    "duration": f"{_seconds('ended', 'invited')} + {_random(10, 20_000)} / 1e6",
-    "connect_duration": _seconds("ended", "answered"),
-    "pdd": _seconds("rang", "invited"),
+    "duration_more": _random(10, 20_000),
     "first_rtp_time_a": f"answered + {_US}({_random(20, 100_000)})",
     "first_rtp_time_b": f"answered + {_US}({_random(21, 100_000)})",
-    "sip_events.time": f"[invited, invited + {_US}(4000 + {_random(22, 3000)}), rang, answered,"
-    f" answered + {_US}(20000 + {_random(23, 30_000)}), ended, ended + {_US}({_random(10, 20_000)})]",
-    "sip_events.branch": "arrayMap(i -> concat('z9hG4bK', multiIf("
-    f"i <= 4, {_HEX.format(24)}, i = 5, {_HEX.format(25)}, {_HEX.format(26)})), range(1, 8))",
-    "streams.stream_id": "[lower(hex(cityHash64(n, 30))), lower(hex(cityHash64(n, 31)))]",
-    "streams.ssrc": "[toUInt32(cityHash64(n, 32)), toUInt32(cityHash64(n, 33))]",
-    "streams.first_time": f"[answered + {_US}({_random(21, 100_000)}),"
-    f" answered + {_US}({_random(20, 100_000)})]",
-    "streams.last_time": f"[ended - {_US}({_random(34, 20_000)}), ended - {_US}({_random(35, 20_000)})]",
-    "streams.src_port": f"[toUInt16(10000 + 2 * {_random(36, 10_000)}),"
-    f" toUInt16(10000 + 2 * {_random(37, 10_000)})]",
-    "streams.dst_port": f"[toUInt16(10000 + 2 * {_random(37, 10_000)}),"
-    f" toUInt16(10000 + 2 * {_random(36, 10_000)})]",
-    "streams.branch": f"[{_HEX.format(5)}, {_HEX.format(5)}]",
+    # INVITE, 100, 180, 200, ACK, BYE, 200: µs after start, ringing, answer or end (sinks.clickhouse.ladder)
+    "event_times": f"[0, 4 * (4000 + {_random(22, 3000)}), 1, 2, 2 + 4 * (20000 + {_random(23, 30_000)}), 3,"
+    f" 3 + 4 * {_random(10, 20_000)}]",
+    "event_branches": "arrayMap(salt -> if(salt = 0, '=', concat('z9hG4bK',"
+    " lower(hex(toUInt32(cityHash64(n, salt)))))), [24, 0, 0, 0, 25, 26, 0])",
 }
+
+_OF_A_STREAM: Final = {
+    "stream_id": "[lower(hex(cityHash64(n, 30))), lower(hex(cityHash64(n, 31)))]",
+    "ssrc": "[toUInt32(cityHash64(n, 32)), toUInt32(cityHash64(n, 33))]",
+    "first_time": f"[answered + {_US}({_random(21, 100_000)}), answered + {_US}({_random(20, 100_000)})]",
+    "last_time": f"[ended - {_US}({_random(34, 20_000)}), ended - {_US}({_random(35, 20_000)})]",
+    "src_port": f"[toUInt16(10000 + 2 * {_random(36, 10_000)}), toUInt16(10000 + 2 * {_random(37, 10_000)})]",
+    "dst_port": f"[toUInt16(10000 + 2 * {_random(37, 10_000)}), toUInt16(10000 + 2 * {_random(36, 10_000)})]",
+    "branch": f"[{_HEX.format(5)}, {_HEX.format(5)}]",
+}
+
+_STREAMS: Final = (
+    "arrayZip("
+    + ", ".join(_OF_A_STREAM.get(name, f"models.streams.{name}") for name in (*STREAM, *RTCP_COLUMNS))
+    + ")"
+)
 
 
 def fill(store: Store, records: int) -> int:
@@ -73,7 +73,7 @@ def fill(store: Store, records: int) -> int:
     client.command("DROP TABLE IF EXISTS models")
     client.command(
         "CREATE TABLE models ENGINE = Memory AS SELECT * FROM cdr FINAL"
-        " WHERE outcome = 'answered' AND length(streams.ssrc) = 2 AND length(sip_events.time) = 7"
+        " WHERE outcome = 'answered' AND length(streams.ssrc) = 2 AND length(event_times) = 7"
     )
     models = int(client.query("SELECT count() FROM models").result_rows[0][0])
     client.command("TRUNCATE TABLE cdr")
@@ -89,9 +89,10 @@ def fill(store: Store, records: int) -> int:
 def _insert(store: Store, day: int, first: int, each: int) -> None:
     """As many calls of one day as models, times `each`."""
     described = store.client.query("DESCRIBE TABLE cdr").result_rows
-    names = [row[0] for row in described]
+    names = [name for name, _, kind, *_ in described if kind != "ALIAS"]
+    made_of = _MADE | {"streams": _STREAMS}
     listed = ", ".join(f"`{name}`" for name in names)
-    made = ", ".join(f"{_MADE.get(name, f'models.`{name}`')} AS `{name}`" for name in names)
+    made = ", ".join(f"{made_of.get(name, f'models.`{name}`')} AS `{name}`" for name in names)
     midnight = f"toDateTime64('{FIRST_DAY}', 6, 'UTC') + toIntervalDay({day})"
     # A level a time: an expression over an alias over an alias is expanded anew at each use.
     numbered = (

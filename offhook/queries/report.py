@@ -25,6 +25,7 @@ from offhook.queries.page import Place, calls_page
 from offhook.queries.selection import CallSelection
 from offhook.queries.sorting import parse_sort
 from schemas.cdr import CallRecord
+from sinks.clickhouse.derived import DERIVED
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -113,7 +114,9 @@ class Asker:
     def __init__(self, client: Client, selection: CallSelection) -> None:
         self._client, self._selection = client, selection
         # A query inside, so that a name of a figure never stands for a column of a condition.
-        self._calls = f"FROM (SELECT * FROM cdr FINAL WHERE {selection.condition}) WHERE 1"
+        self._calls = (
+            f"FROM (SELECT *, {', '.join(DERIVED)} FROM cdr FINAL WHERE {selection.condition}) WHERE 1"
+        )
 
     def totals(self) -> Totals:
         """Counts, ratios, medians."""

@@ -1,32 +1,29 @@
 """Reads call records back from a store, equal to what was written."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
-from schemas.cdr import CallRecord, DtmfEvent, HoldInterval, RelatedCall, RtcpFigures, SipEvent, StreamRecord
+from schemas.cdr import CallRecord, DtmfEvent, HoldInterval, RelatedCall, RtcpFigures, StreamRecord
+from sinks.clickhouse import derived, ladder
 from sinks.clickhouse.client import Store
-from sinks.clickhouse.tables import CALL, CHILDREN, RTCP, STREAM
+from sinks.clickhouse.tables import CHILDREN, PLAIN, RTCP_COLUMNS, STREAM
 
-_FORMATS: Final = {"DateTime64*": "int", "UUID": "string"}
-"""Times as µs since the epoch, ids as text."""
+FORMATS: Final[Mapping[str, str]] = {"DateTime64*": "int", "UUID": "string", "Tuple*": "tuple"}
+"""How clickhouse-connect is to give times, ids and children."""
 
-_FLAT: Final = (*CALL, "stored_at")
-_STRUCTS: Final[Mapping[str, type[msgspec.Struct]]] = {
-    "related": RelatedCall,
-    "sip_events": SipEvent,
-    "dtmf": DtmfEvent,
-    "hold": HoldInterval,
-}
-_PARENT: Final = (_FLAT.index("cdr_id"), _FLAT.index("call_id"))
+CallReader = Callable[[Sequence[Any]], CallRecord]
+"""Makes a call of a row."""
 
+_FLAT: Final = (*PLAIN, "stored_at")
+_STRUCTS: Final[Mapping[str, Any]] = {"related": RelatedCall, "dtmf": DtmfEvent, "hold": HoldInterval}
+_SMALL: Final = ("related",)
+"""Children that are read with every call."""
 
 _PLACE: Final = "SELECT account, toUnixTimestamp64Micro(start) FROM cdr WHERE cdr_id = {cdr_id:UUID} LIMIT 1"
 _AT_PLACE: Final = (
     "WHERE account = {account:String} AND start = fromUnixTimestamp64Micro({start_us:Int64}, 'UTC')"
-    " AND cdr_id = {cdr_id:UUID} SETTINGS max_threads = 1"
+    " AND cdr_id = {cdr_id:UUID} SETTINGS max_threads = 1, use_skip_indexes = 0"
 )
 
 
@@ -60,33 +57,55 @@ def read_calls(
     return _select(store, "cdr FINAL", clauses, parameters or {})
 
 
+def call_columns(*, children: bool) -> list[str]:
+    """What `call_reader` reads of `cdr`; without `children` neither SIP events, digits, holds nor streams."""
+    more = (*ladder.COLUMNS, *(nested.name for nested in CHILDREN)) if children else _SMALL
+    return [*_FLAT, *derived.COLUMNS, *more]
+
+
+def call_reader(*, children: bool) -> CallReader:
+    """Makes a CallRecord of a row of `call_columns`, read with FORMATS."""
+    columns = call_columns(children=children)
+    read = [nested for nested in CHILDREN if children or nested.name in _SMALL]
+    missing = [] if children else ["sip_events", *(each.name for each in CHILDREN if each not in read)]
+
+    def call(row: Sequence[Any]) -> CallRecord:
+        stored = dict(zip(columns, row, strict=True))
+        values = {name: stored[name] for name in _FLAT}
+        values |= derived.restored(values, stored) | {name: [] for name in missing}
+        if children:
+            own = ((stored["src_ip"], stored["src_port"]), (stored["dst_ip"], stored["dst_port"]))
+            landmarks = [stored[name] for name in ladder.LANDMARKS]
+            values["sip_events"] = ladder.unpack(own, landmarks, *(stored[name] for name in ladder.COLUMNS))
+        for nested in read:
+            if kind := _STRUCTS.get(nested.name):
+                values[nested.name] = [kind(*child) for child in stored[nested.name]]
+            else:
+                ids = stored["cdr_id"], stored["call_id"]
+                values[nested.name] = [read_stream((*ids, *child)) for child in stored[nested.name]]
+        return CallRecord(**values)
+
+    return call
+
+
+STREAM_COLUMNS: Final = ("cdr_id", "call_id", *STREAM, *RTCP_COLUMNS)
+"""What `read_stream` reads, of `rtp_streams` and `rtp_unmatched`."""
+
+
+def read_stream(row: Sequence[Any]) -> StreamRecord:
+    """A StreamRecord of a row of STREAM_COLUMNS."""
+    known = len(STREAM_COLUMNS) - len(RTCP_COLUMNS)
+    values = dict(zip(STREAM_COLUMNS[:known], row, strict=False))
+    heard, *figures = row[known:]
+    return StreamRecord(**values, rtcp=RtcpFigures(*figures) if heard else None)
+
+
 def _select(store: Store, source: str, clauses: str, parameters: Mapping[str, Any]) -> Iterator[CallRecord]:
-    columns = [*_FLAT, *(name for nested in CHILDREN for name in nested.columns)]
-    listed = ", ".join(f"`{name}`" for name in columns)
+    listed = ", ".join(call_columns(children=True))
     with store.errors():
         result = store.client.query(
-            f"SELECT {listed} FROM {source} {clauses}", parameters=dict(parameters), query_formats=_FORMATS
+            f"SELECT {listed} FROM {source} {clauses}",
+            parameters=dict(parameters),
+            query_formats=dict(FORMATS),
         )
-    return map(_call, result.result_rows)
-
-
-def _call(row: Sequence[Any]) -> CallRecord:
-    values = dict(zip(_FLAT, row, strict=False))
-    at = len(_FLAT)
-    for nested in CHILDREN:
-        columns = row[at : at + len(nested.fields)]
-        at += len(nested.fields)
-        children = zip(*columns, strict=True)
-        if struct := _STRUCTS.get(nested.name):
-            values[nested.name] = [struct(*child) for child in children]
-        else:
-            cdr_id, call_id = (row[index] for index in _PARENT)
-            values[nested.name] = [_stream(child, cdr_id, call_id) for child in children]
-    return CallRecord(**values)
-
-
-def _stream(values: Sequence[Any], cdr_id: str, call_id: str) -> StreamRecord:
-    named = dict(zip(STREAM, values, strict=False))
-    heard, *figures = values[len(STREAM) :]
-    rtcp = RtcpFigures(**dict(zip(RTCP, figures, strict=True))) if heard else None
-    return StreamRecord(cdr_id=cdr_id, call_id=call_id, rtcp=rtcp, **named)
+    return map(call_reader(children=True), result.result_rows)

@@ -7,32 +7,25 @@ from typing import Any, Final
 import msgspec
 
 from schemas.capture_health import CaptureHealth
-from schemas.cdr import CallRecord, DtmfEvent, HoldInterval, RelatedCall, RtcpFigures, SipEvent, StreamRecord
+from schemas.cdr import CallRecord, DtmfEvent, HoldInterval, RelatedCall, RtcpFigures, StreamRecord
 from schemas.cdr_rejected import RejectedCall
 from schemas.registrations import Registration
+from sinks.clickhouse import derived, ladder
 
 Columns = list[Sequence[Any]]
 
 
 class Nested(msgspec.Struct, frozen=True):
-    """Children of a record: the Nested columns `name.field`, and one child's values in their order."""
+    """Children of a record: the column of that name, an array of tuples of `fields`."""
 
     name: str
     fields: tuple[str, ...]
     values: Callable[[Any], tuple[Any, ...]]
 
-    @property
-    def columns(self) -> list[str]:
-        """Names of the columns."""
-        return [f"{self.name}.{field}" for field in self.fields]
-
-    def take(self, rows: Sequence[Any]) -> Columns:
-        """For each column, a tuple a row."""
+    def take(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """A list of tuples a row."""
         children, values = attrgetter(self.name), self.values
-        none = ((),) * len(self.fields)
-        return list(
-            zip(*[tuple(zip(*map(values, children(row)), strict=True)) or none for row in rows], strict=True)
-        )
+        return [list(map(values, children(row))) for row in rows]
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -51,13 +44,13 @@ class Table(msgspec.Struct, frozen=True):
     @property
     def columns(self) -> list[str]:
         """Names of the columns that `take` gives."""
-        return [*self.fields, *(name for nested in self.nested for name in nested.columns)]
+        return [*self.fields, *(nested.name for nested in self.nested)]
 
     def take(self, rows: Sequence[Any]) -> Columns:
         """The columns of one row or more."""
         columns: Columns = list(zip(*map(self.values, rows), strict=True))
         for nested in self.nested:
-            columns += nested.take(rows)
+            columns.append(nested.take(rows))
         return columns
 
 
@@ -96,15 +89,25 @@ _UNMATCHED: Final = _without(StreamRecord, "rtcp")
 
 CHILDREN: Final = (
     _nested("related", RelatedCall),
-    _nested("sip_events", SipEvent),
     _nested("dtmf", DtmfEvent),
     _nested("hold", HoldInterval),
     Nested("streams", (*STREAM, *RTCP_COLUMNS), _stream_values(*STREAM)),
 )
 
-CALL: Final = _without(CallRecord, "stored_at", *(nested.name for nested in CHILDREN))
+PLAIN: Final = _without(
+    CallRecord, "stored_at", "sip_events", *derived.DERIVED, *(nested.name for nested in CHILDREN)
+)
+"""A call's fields that are columns as they are."""
 
-CDR: Final = Table("cdr", CALL, attrgetter(*CALL), attrgetter("end_time"), CHILDREN)
+_plain = attrgetter(*PLAIN)
+
+CDR: Final = Table(
+    "cdr",
+    (*PLAIN, *derived.COLUMNS, *ladder.COLUMNS),
+    lambda call: (*_plain(call), *derived.differences(call), *ladder.pack(call)),
+    attrgetter("end_time"),
+    CHILDREN,
+)
 
 RTP_UNMATCHED: Final = Table(
     "rtp_unmatched",

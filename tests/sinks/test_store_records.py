@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from schemas.cdr import DtmfEvent, HoldInterval, RelatedCall, RtcpFigures
+from schemas.cdr import DtmfEvent, HoldInterval, RelatedCall, RtcpFigures, SipEvent
 from sinks.bounds import BATCH_ROWS
 from sinks.clickhouse import tables
 from sinks.clickhouse.client import Store
@@ -175,3 +175,31 @@ def test_a_call_that_ended_after_it_was_stored_stays_longer(store: Store) -> Non
     Writer(store, retention_days=25, now_us=at(now_us - 30 * DAY_US)).insert(tables.CDR, [late])
     store.client.command("OPTIMIZE TABLE cdr FINAL")
     assert count(store, "cdr") == 1
+
+
+def test_sql_tells_the_same_history_and_times(store: Store) -> None:
+    captures = sorted(OWN_CAPTURES.glob("*.pcap*"))
+    event = replace(CALL.sip_events[0], branch="=", time=CALL.start - 5, src_ip="192.0.2.1", reason='a "b"\n')
+    odd = call(
+        1,
+        sip_events=[event, event, replace(event, branch="==x"), replace(event, branch=None)],
+        ringing_time=None,
+        invite_time=None,
+        bye_time=CALL.start + 1,
+        pdd=None,
+        duration=1e-6,
+    )
+    calls = [odd, *of_captures(*captures)]
+    assert Writer(store).insert(tables.CDR, calls) == []
+    rows = store.client.query(
+        "SELECT cdr_id, duration, connect_duration, pdd, invite_time, bye_time, sip_events FROM calls",
+        query_formats={"DateTime64*": "int", "UUID": "string", "Tuple*": "tuple"},
+    ).result_rows
+    assert {row[0]: (*row[1:6], [SipEvent(*each) for each in row[6]]) for row in rows} == {
+        each.cdr_id: (
+            *(each.duration, each.connect_duration, each.pdd, each.invite_time, each.bye_time),
+            each.sip_events,
+        )
+        for each in calls
+    }
+    assert without_stored_at(list(read_calls(store))) == without_stored_at(calls)

@@ -1,12 +1,13 @@
 """Calls with their children, windows, streams without a call, calls over the limit, capture health.
 
-Names are those of `schemas/cdr.py`. Children are Nested columns, so that a record's next version replaces
-them with it. What is known where nothing was heard is NULL. `expire_at` is when retention takes a row, set
+Names are those of `schemas/cdr.py`. Children are arrays of tuples, so that a record's next version replaces
+them with it, and a column each: a question of all columns costs by their number. What is known where
+nothing was heard is NULL. `expire_at` is when retention takes a row, set
 by whoever writes it; 2106 is never.
 
 Rows are ordered by time, then id: a call's `start` is fixed when its id is, so versions of one call meet, a
 chart or a page of the list reads its hours alone, and neighbours in time compress well. A call by id is
-found by its bloom filter; parts keep their 190 columns in one file (up to 2 GiB), as opening a file a column
+found by its bloom filter; parts keep their columns in one file (up to 2 GiB), as opening a file a column
 takes longer than reading a call.
 """
 
@@ -14,7 +15,71 @@ from typing import Final
 
 NAME: Final = "records"
 
-_CDR: Final = """
+_EVENT: Final = """Tuple(
+        time DateTime64(6, 'UTC'),
+        src_ip String,
+        src_port UInt16,
+        dst_ip String,
+        dst_port UInt16,
+        transport LowCardinality(String),
+        method LowCardinality(String),
+        status Nullable(UInt16),
+        reason Nullable(String),
+        cseq Nullable(UInt64),
+        branch Nullable(String),
+        hop UInt16,
+        retransmission Bool,
+        sdp Bool
+    )"""
+
+_ITEM: Final = (
+    "Array(Tuple(UInt16, UInt16, String, String, Nullable(UInt16), Nullable(String), Nullable(UInt64),"
+    " UInt16, Bool, Bool))"
+)
+_US: Final = "toUnixTimestamp64Micro"
+
+_EVENTS: Final = f"""arrayMap(
+        (item, at, branch, endpoints, landmarks) -> CAST(
+            (
+                fromUnixTimestamp64Micro(landmarks[bitAnd(at, 3) + 1] + bitShiftRight(at, 2), 'UTC'),
+                endpoints[item.1 + 1].1, endpoints[item.1 + 1].2,
+                endpoints[item.2 + 1].1, endpoints[item.2 + 1].2,
+                item.3, item.4, item.5, item.6, item.7,
+                if(startsWith(ifNull(branch, ''), '='), substring(branch, 2), branch),
+                item.8, item.9, item.10
+            ),
+            '{_EVENT.replace("'", "''")}'
+        ),
+        JSONExtract(ladder, 2, '{_ITEM}'),
+        event_times,
+        arrayFill(branch -> ifNull(branch != '=', 1), event_branches),
+        arrayMap(time -> arrayConcat(
+            [(CAST(src_ip, 'String'), src_port), (CAST(dst_ip, 'String'), dst_port)],
+            JSONExtract(ladder, 1, 'Array(Tuple(String, UInt16))')
+        ), event_times),
+        arrayMap(time -> [
+            {_US}(start), ifNull({_US}(ringing_time), 0), ifNull({_US}(answer_time), 0), {_US}(end_time)
+        ], event_times)
+    )"""
+"""The inverse of `sinks.clickhouse.ladder.pack`."""
+
+_DERIVED: Final = f"""
+    invite_time Nullable(DateTime64(6, 'UTC'))
+        ALIAS fromUnixTimestamp64Micro({_US}(start) + invite_after, 'UTC'),
+    bye_time Nullable(DateTime64(6, 'UTC'))
+        ALIAS fromUnixTimestamp64Micro({_US}(end_time) - bye_before, 'UTC'),
+    duration Nullable(Float64)
+        ALIAS ({_US}(end_time) - {_US}(start) + duration_more) / 1e6,
+    connect_duration Nullable(Float64)
+        ALIAS ({_US}(end_time) - {_US}(ifNull(answer_time, start)) + connect_more) / 1e6,
+    pdd Nullable(Float64)
+        ALIAS ({_US}(ifNull(ringing_time, start)) - {_US}(start) + pdd_more) / 1e6,
+    sip_events Array({_EVENT})
+        ALIAS {_EVENTS},
+"""
+"""What the columns of `sinks.clickhouse.derived` and `ladder` stand for."""
+
+_CDR: Final = f"""
 CREATE TABLE IF NOT EXISTS cdr
 (
     cdr_id UUID CODEC(NONE),
@@ -30,8 +95,10 @@ CREATE TABLE IF NOT EXISTS cdr
     from_tag String CODEC(ZSTD(1)),
     to_tag Nullable(String) CODEC(ZSTD(1)),
     session_id Nullable(String) CODEC(ZSTD(3)),
-    `related.call_id` Array(String) CODEC(ZSTD(3)),
-    `related.why` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    related Array(Tuple(
+        call_id String,
+        why LowCardinality(String)
+    )) CODEC(ZSTD(3)),
 
     caller Nullable(String) CODEC(ZSTD(1)),
     caller_domain LowCardinality(Nullable(String)) CODEC(ZSTD(1)),
@@ -54,14 +121,14 @@ CREATE TABLE IF NOT EXISTS cdr
     dscp_sip_a Nullable(UInt8) CODEC(ZSTD(1)),
     dscp_sip_b Nullable(UInt8) CODEC(ZSTD(1)),
 
-    invite_time Nullable(DateTime64(6, 'UTC')) CODEC(Delta, T64('bit'), ZSTD(1)),
+    invite_after Nullable(Int64) CODEC(T64, ZSTD(1)),
     ringing_time Nullable(DateTime64(6, 'UTC')) CODEC(Delta, T64('bit'), ZSTD(1)),
     answer_time Nullable(DateTime64(6, 'UTC')) CODEC(Delta, T64('bit'), ZSTD(1)),
-    bye_time Nullable(DateTime64(6, 'UTC')) CODEC(Delta, T64('bit'), ZSTD(1)),
+    bye_before Nullable(Int64) CODEC(T64, ZSTD(1)),
     end_time DateTime64(6, 'UTC') CODEC(Delta, T64('bit'), ZSTD(1)),
-    duration Nullable(Float64) CODEC(ZSTD(3)),
-    connect_duration Nullable(Float64) CODEC(ZSTD(3)),
-    pdd Nullable(Float64) CODEC(ZSTD(3)),
+    duration_more Nullable(Int64) CODEC(T64, ZSTD(1)),
+    connect_more Nullable(Int64) CODEC(T64, ZSTD(1)),
+    pdd_more Nullable(Int64) CODEC(T64, ZSTD(1)),
     response_time_100_ms Nullable(Float64) CODEC(ZSTD(3)),
     response_time_ms Nullable(Float64) CODEC(ZSTD(3)),
     post_bye_delay Nullable(Float64) CODEC(ZSTD(3)),
@@ -113,93 +180,88 @@ CREATE TABLE IF NOT EXISTS cdr
     capture_drops UInt64 CODEC(T64, ZSTD(1)),
     flags Array(LowCardinality(String)) CODEC(ZSTD(1)),
 
-    `sip_events.time` Array(DateTime64(6, 'UTC')) CODEC(Delta, ZSTD(1)),
-    `sip_events.src_ip` Array(LowCardinality(String)) CODEC(ZSTD(3)),
-    `sip_events.src_port` Array(UInt16) CODEC(ZSTD(3)),
-    `sip_events.dst_ip` Array(LowCardinality(String)) CODEC(ZSTD(3)),
-    `sip_events.dst_port` Array(UInt16) CODEC(ZSTD(3)),
-    `sip_events.transport` Array(LowCardinality(String)) CODEC(ZSTD(3)),
-    `sip_events.method` Array(LowCardinality(String)) CODEC(ZSTD(3)),
-    `sip_events.status` Array(Nullable(UInt16)) CODEC(ZSTD(3)),
-    `sip_events.reason` Array(LowCardinality(Nullable(String))) CODEC(ZSTD(3)),
-    `sip_events.cseq` Array(Nullable(UInt64)) CODEC(T64, ZSTD(3)),
-    `sip_events.branch` Array(Nullable(String)) CODEC(ZSTD(3)),
-    `sip_events.hop` Array(UInt16) CODEC(ZSTD(3)),
-    `sip_events.retransmission` Array(Bool) CODEC(ZSTD(3)),
-    `sip_events.sdp` Array(Bool) CODEC(ZSTD(3)),
+    ladder String CODEC(ZSTD(3)),
+    event_times Array(Int64) CODEC(ZSTD(3)),
+    event_branches Array(Nullable(String)) CODEC(ZSTD(3)),
     sip_events_omitted UInt32 CODEC(ZSTD(1)),
 
-    `dtmf.time` Array(DateTime64(6, 'UTC')) CODEC(Delta, ZSTD(3)),
-    `dtmf.side` Array(LowCardinality(Nullable(String))) CODEC(ZSTD(1)),
-    `dtmf.digit` Array(LowCardinality(String)) CODEC(ZSTD(1)),
-    `dtmf.duration_ms` Array(Nullable(UInt32)) CODEC(ZSTD(1)),
-    `dtmf.source` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    dtmf Array(Tuple(
+        time DateTime64(6, 'UTC'),
+        side LowCardinality(Nullable(String)),
+        digit LowCardinality(String),
+        duration_ms Nullable(UInt32),
+        source LowCardinality(String)
+    )) CODEC(ZSTD(3)),
 
-    `hold.side` Array(LowCardinality(String)) CODEC(ZSTD(1)),
-    `hold.since` Array(DateTime64(6, 'UTC')) CODEC(Delta, ZSTD(3)),
-    `hold.until` Array(Nullable(DateTime64(6, 'UTC'))) CODEC(Delta, ZSTD(3)),
+    hold Array(Tuple(
+        side LowCardinality(String),
+        since DateTime64(6, 'UTC'),
+        until Nullable(DateTime64(6, 'UTC'))
+    )) CODEC(ZSTD(3)),
 
-    `streams.stream_id` Array(String) CODEC(ZSTD(3)),
-    `streams.ssrc` Array(UInt32) CODEC(NONE),
-    `streams.side` Array(LowCardinality(Nullable(String))) CODEC(ZSTD(3)),
-    `streams.hop` Array(Nullable(UInt16)) CODEC(ZSTD(3)),
-    `streams.branch` Array(Nullable(String)) CODEC(ZSTD(3)),
-    `streams.early` Array(Bool) CODEC(ZSTD(3)),
-    `streams.shared` Array(Bool) CODEC(ZSTD(3)),
-    `streams.matched_by` Array(LowCardinality(Nullable(String))) CODEC(ZSTD(3)),
-    `streams.sensor_id` Array(LowCardinality(String)) CODEC(ZSTD(3)),
-    `streams.media` Array(LowCardinality(Nullable(String))) CODEC(ZSTD(3)),
-    `streams.encrypted` Array(Bool) CODEC(ZSTD(3)),
-    `streams.src_ip` Array(LowCardinality(String)) CODEC(ZSTD(3)),
-    `streams.src_port` Array(UInt16) CODEC(ZSTD(3)),
-    `streams.dst_ip` Array(LowCardinality(String)) CODEC(ZSTD(3)),
-    `streams.dst_port` Array(UInt16) CODEC(ZSTD(3)),
-    `streams.dscp` Array(UInt8) CODEC(ZSTD(3)),
-    `streams.vlan` Array(Nullable(UInt16)) CODEC(ZSTD(3)),
-    `streams.codec` Array(LowCardinality(Nullable(String))) CODEC(ZSTD(3)),
-    `streams.payload_type` Array(Nullable(UInt8)) CODEC(ZSTD(3)),
-    `streams.clock_rate` Array(Nullable(UInt32)) CODEC(ZSTD(3)),
-    `streams.ptime_ms` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.first_time` Array(DateTime64(6, 'UTC')) CODEC(ZSTD(1)),
-    `streams.last_time` Array(DateTime64(6, 'UTC')) CODEC(ZSTD(1)),
-    `streams.packets` Array(UInt64) CODEC(T64, ZSTD(3)),
-    `streams.expected` Array(UInt64) CODEC(T64, ZSTD(3)),
-    `streams.lost` Array(Int64) CODEC(T64, ZSTD(3)),
-    `streams.loss` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.duplicates` Array(UInt64) CODEC(T64, ZSTD(3)),
-    `streams.capture_copies` Array(UInt64) CODEC(T64, ZSTD(3)),
-    `streams.reordered` Array(UInt64) CODEC(T64, ZSTD(3)),
-    `streams.restarts` Array(UInt32) CODEC(T64, ZSTD(3)),
-    `streams.jitter_mean_ms` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.jitter_max_ms` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.delta_max_ms` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.loss_runs` Array(Array(UInt32)) CODEC(T64, ZSTD(3)),
-    `streams.delay_hist` Array(Array(UInt64)) CODEC(T64, ZSTD(3)),
-    `streams.burst_density` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.gap_density` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.lost_after_last` Array(Nullable(Int64)) CODEC(T64, ZSTD(3)),
-    `streams.mos` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.mos_min` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.mos_model` Array(LowCardinality(Nullable(String))) CODEC(ZSTD(3)),
-    `streams.mos_approximate` Array(Bool) CODEC(ZSTD(3)),
-    `streams.mos_f1` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.mos_f2` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.mos_adaptive` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.mos_f1_min` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.mos_f2_min` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.mos_adaptive_min` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.rtcp` Array(Bool) CODEC(ZSTD(3)),
-    `streams.rtcp_loss_max` Array(Nullable(Int64)) CODEC(ZSTD(3)),
-    `streams.rtcp_fraction_avg` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.rtcp_jitter_avg_ms` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.rtcp_jitter_max_ms` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.rtcp_rtt_avg_ms` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.rtcp_rtt_max_ms` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.rtcp_xr_mos_lq` Array(Nullable(Float64)) CODEC(ZSTD(3)),
-    `streams.rtcp_xr_mos_cq` Array(Nullable(Float64)) CODEC(ZSTD(3)),
+    streams Array(Tuple(
+        stream_id String,
+        ssrc UInt32,
+        side LowCardinality(Nullable(String)),
+        hop Nullable(UInt16),
+        branch Nullable(String),
+        early Bool,
+        shared Bool,
+        matched_by LowCardinality(Nullable(String)),
+        sensor_id LowCardinality(String),
+        media LowCardinality(Nullable(String)),
+        encrypted Bool,
+        src_ip LowCardinality(String),
+        src_port UInt16,
+        dst_ip LowCardinality(String),
+        dst_port UInt16,
+        dscp UInt8,
+        vlan Nullable(UInt16),
+        codec LowCardinality(Nullable(String)),
+        payload_type Nullable(UInt8),
+        clock_rate Nullable(UInt32),
+        ptime_ms Nullable(Float64),
+        first_time DateTime64(6, 'UTC'),
+        last_time DateTime64(6, 'UTC'),
+        packets UInt64,
+        expected UInt64,
+        lost Int64,
+        loss Nullable(Float64),
+        duplicates UInt64,
+        capture_copies UInt64,
+        reordered UInt64,
+        restarts UInt32,
+        jitter_mean_ms Nullable(Float64),
+        jitter_max_ms Nullable(Float64),
+        delta_max_ms Nullable(Float64),
+        loss_runs Array(UInt32),
+        delay_hist Array(UInt64),
+        burst_density Nullable(Float64),
+        gap_density Nullable(Float64),
+        lost_after_last Nullable(Int64),
+        mos Nullable(Float64),
+        mos_min Nullable(Float64),
+        mos_model LowCardinality(Nullable(String)),
+        mos_approximate Bool,
+        mos_f1 Nullable(Float64),
+        mos_f2 Nullable(Float64),
+        mos_adaptive Nullable(Float64),
+        mos_f1_min Nullable(Float64),
+        mos_f2_min Nullable(Float64),
+        mos_adaptive_min Nullable(Float64),
+        rtcp Bool,
+        rtcp_loss_max Nullable(Int64),
+        rtcp_fraction_avg Nullable(Float64),
+        rtcp_jitter_avg_ms Nullable(Float64),
+        rtcp_jitter_max_ms Nullable(Float64),
+        rtcp_rtt_avg_ms Nullable(Float64),
+        rtcp_rtt_max_ms Nullable(Float64),
+        rtcp_xr_mos_lq Nullable(Float64),
+        rtcp_xr_mos_cq Nullable(Float64)
+    )) CODEC(ZSTD(3)),
 
     expire_at DateTime('UTC') CODEC(Delta, ZSTD(1)),
-
+{_DERIVED}
     INDEX by_cdr_id cdr_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_call_id call_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_caller caller TYPE bloom_filter(0.01) GRANULARITY 1,
@@ -209,7 +271,7 @@ ENGINE = ReplacingMergeTree(version)
 PARTITION BY toDate(start)
 ORDER BY (account, start, cdr_id)
 TTL expire_at
-SETTINGS min_bytes_for_wide_part = 2147483648
+SETTINGS min_bytes_for_wide_part = 2147483648, index_granularity = 4096
 """
 
 _RTP_UNMATCHED: Final = """

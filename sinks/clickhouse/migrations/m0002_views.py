@@ -6,7 +6,7 @@ NAME: Final = "views"
 
 _CALLS: Final = """
 CREATE OR REPLACE VIEW calls AS
-SELECT * FROM cdr FINAL
+SELECT *, invite_time, bye_time, duration, connect_duration, pdd, sip_events FROM cdr FINAL
 """
 
 _RTP_STREAMS: Final = """
