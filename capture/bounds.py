@@ -113,8 +113,10 @@ DESCRIBE_US = 5_000_000
 ROWS_MAX = 4_194_304
 """RTP packets held for the sort buffer (40 bytes each) before it is sent out unsorted, counted."""
 
-SORT_BUFFER_US = 1_000_000
-"""How far packet times may go back before a packet counts as misordered."""
+SORT_BUFFER_MS = 1000
+"""How far packet times may go back before a packet counts as misordered, unless told."""
+
+SORT_BUFFER_MS_MAX = 10_000
 
 CLOCK_JUMP_US = 60_000_000
 """A larger jump of packet time is a clock step, or one bad time."""

@@ -1,6 +1,6 @@
 """Drives the kernel over blocks: from frames to notes of SIP and RTCP, rows of RTP, and slow frames."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from capture import layout as at
 from capture.block import Block
-from capture.bounds import NOTES_MAX, SORT_BUFFER_US, UDPTL_HINTS
+from capture.bounds import NOTES_MAX, UDPTL_HINTS
 from capture.dissect_kernel import walk
 from capture.flows import Flows
+from capture.settings import CaptureSettings
 from schemas.clock import NOT_STARTED
 
 SIP_PORT, TCP_OF_INTEREST = 1, 2
@@ -28,15 +29,16 @@ class Segment(NamedTuple):
 class Dissector:
     """The kernel and its state. `clock_us` is the running maximum of packet time."""
 
-    def __init__(self, sip_ports: Iterable[int], flows_max: int, keep_digits: bool = False) -> None:
+    def __init__(self, settings: CaptureSettings) -> None:
         self._control: NDArray[np.int64] = np.zeros(at.CONTROL_WORDS, np.int64)
         self._counts: NDArray[np.int64] = np.zeros(at.COUNTERS, np.int64)
         self._notes: NDArray[np.int64] = np.empty(NOTES_MAX * at.NOTE_WORDS, np.int64)
         self._hints: NDArray[np.int64] = np.zeros(UDPTL_HINTS * at.HINT_WORDS, np.int64)
         self._hinted: dict[tuple[bytes, int], None] = {}
         self._ports: NDArray[np.uint8] = np.zeros(65536, np.uint8)
-        self._ports[list(sip_ports)] = SIP_PORT
-        self.flows = Flows(self._control, flows_max, keep_digits)
+        self._ports[list(settings.sip_ports)] = SIP_PORT
+        self.flows = Flows(self._control, settings.flows_max, settings.keep_digits)
+        self._control[at.C_SORT_BUFFER] = settings.sort_buffer_ms * 1000
         self._control[at.C_CLOCK] = NOT_STARTED
         self._control[at.C_HEAD] = NOT_STARTED
         self._control[at.C_FLUSHED] = NOT_STARTED
@@ -50,7 +52,7 @@ class Dissector:
     def floor_us(self) -> int:
         """The least place in the sensor's order that a packet can still get."""
         clock, head = int(self._control[at.C_CLOCK]), int(self._control[at.C_HEAD])
-        return clock if head < clock else clock - SORT_BUFFER_US
+        return clock if head < clock else clock - int(self._control[at.C_SORT_BUFFER])
 
     def counts(self) -> list[int]:
         """The kernel's counters, by COUNT_*."""

@@ -19,7 +19,6 @@ from capture.bounds import (
     NOTES_MAX,
     PROBATION_IDLE_US,
     PROBATION_KEPT,
-    SORT_BUFFER_US,
 )
 from capture.layout import (
     C_ASK,
@@ -48,6 +47,7 @@ from capture.layout import (
     C_SEED,
     C_SLOTS,
     C_SLOTS_MAX,
+    C_SORT_BUFFER,
     C_TABLE_MASK,
     C_TABLED,
     COUNT_COPIES,
@@ -225,6 +225,7 @@ def walk(
     clock, head, flush_due = c[C_CLOCK], c[C_HEAD], c[C_FLUSH_AT] + BATCH_US
     rows_end, last_key, noted, mask = c[C_ROWS_END], c[C_LAST_KEY], c[C_NOTES], c[C_TABLE_MASK]
     rows_first = rows_end
+    sort_buffer = c[C_SORT_BUFFER]
     rows_mask = c[C_ROWS_MASK]
     rows_full = c[C_ROWS_START] + rows_mask - PROBATION_KEPT
     rows_stop = min(rows_full, rows_end + BATCH_ROWS - c[C_ROWS_NEW])
@@ -245,7 +246,7 @@ def walk(
         at = U(i)
         # -- order: place in the sensor's order, running maximum of packet time
         t = I(U(time_ns[at] + 500) // U(1000))
-        floor = clock - SORT_BUFFER_US
+        floor = clock - sort_buffer
         if head < clock:  # set back: nothing is sorted until time has caught up
             floor = clock
         key = t
@@ -263,7 +264,7 @@ def walk(
             head = t
             if t > flush_due:
                 stop = STOP_FLUSH
-        elif t < head - SORT_BUFFER_US:
+        elif t < head - sort_buffer:
             counters[COUNT_MISORDERED] += 1
         i += 1
         o = offset[at]

@@ -40,6 +40,7 @@ C_SCANNED = 31        # gather: past the last row looked at
 C_FIRST_KEPT = 32     # gather: first row that stays
 C_ASK = 33            # out: IP header of a TCP segment on other ports that may carry SIP, -1 none
 C_ASK_PORTS = 34      # out: its ports, src << 16 | dst
+C_SORT_BUFFER = 35    # how far packet times may go back before a packet is misordered, µs
 CONTROL_WORDS = 40
 
 # -- what the kernel stops for --------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from typing import Generic, TypeVar
 
 from capture import layout as at
 from capture.block import Block
-from capture.bounds import SORT_BUFFER_US
 from capture.counters import DISCARDS, PACKETS, zeros
 from capture.datagram import Datagram
 from capture.dissect import Dissector
@@ -31,8 +30,8 @@ T = TypeVar("T")
 class Sensor:
     """Dissects what one capturing machine heard.
 
-    Order: with M the running maximum of packet time, a packet's key is max(its time, M - 1 s); output is
-    in order of key, equal keys in capture order. A flush sends what has a key before the watermark M - 1 s
+    Order: with M the running maximum of packet time, a packet's key is max(its time, M - B), B the sort
+    buffer; output is in order of key, equal keys in capture order. A flush sends what has a key before M - B
     and keeps the rest. An older packet keeps its own time and counts as `misordered`.
     """
 
@@ -42,7 +41,8 @@ class Sensor:
         self.first_us: int | None = None
         self.last_us: int | None = None
         self._keep_secrets, self._keep_digits = settings.keep_secrets, settings.keep_digits
-        self._dissector = Dissector(settings.sip_ports, settings.flows_max, settings.keep_digits)
+        self._sort_buffer_us = settings.sort_buffer_ms * 1000
+        self._dissector = Dissector(settings)
         self._clock = Clock()
         self._slow = SlowPath()
         self._sip: _Held[SipPacket] = _Held()
@@ -77,7 +77,7 @@ class Sensor:
         """
         clock = max(self._dissector.clock_us, heard_until_us)
         if clock != NOT_STARTED:
-            self._watermark = max(self._watermark, clock - SORT_BUFFER_US)
+            self._watermark = max(self._watermark, clock - self._sort_buffer_us)
         self._dissector.flushed()
         return self._send(self._watermark)
 

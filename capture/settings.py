@@ -1,8 +1,10 @@
 """What a user may set about capture."""
 
+from typing import Annotated
+
 import msgspec
 
-from capture.bounds import FLOWS_MAX
+from capture.bounds import FLOWS_MAX, SORT_BUFFER_MS, SORT_BUFFER_MS_MAX
 
 
 class CaptureSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -11,9 +13,11 @@ class CaptureSettings(msgspec.Struct, frozen=True, kw_only=True):
     `sip_ports`: UDP and TCP ports on which everything is tried as SIP; SIP that looks like SIP is found on
     any port. `flows_max`: RTP flows known at once. `keep_secrets`: leave passwords and keys in SIP (local
     use only). `keep_digits`: leave the digits of DTMF, in RTP and in SIP INFO.
+    `sort_buffer_ms`: how far packet times may go back; everything is said so much later.
     """
 
     sip_ports: tuple[int, ...] = (5060,)
     flows_max: int = FLOWS_MAX
     keep_secrets: bool = False
     keep_digits: bool = False
+    sort_buffer_ms: Annotated[int, msgspec.Meta(ge=0, le=SORT_BUFFER_MS_MAX)] = SORT_BUFFER_MS

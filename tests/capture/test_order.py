@@ -55,6 +55,19 @@ def test_a_packet_over_a_second_late_keeps_its_time_and_is_counted() -> None:
     assert heard.counters["misordered"] == 1
 
 
+def test_the_sort_buffer_is_a_setting() -> None:
+    by = sensor(sort_buffer_ms=200)
+    times = [0, 900, 750, 600]
+    (block,) = blocks_of([message(START_NS + t * 1_000_000, str(t)) for t in times])
+    by.feed(block)
+    first, _, _ = by.flush()
+    assert call_ids([one.raw for one in first.messages]) == ["0"]
+    assert first.clock_us == START_NS // 1000 + 700_000
+    rest, *_ = by.close()
+    assert call_ids([one.raw for one in rest.messages]) == ["600", "750", "900"]
+    assert by.counters["misordered"] == 1
+
+
 @pytest.mark.parametrize("size", [1, 7, 1000])
 @pytest.mark.parametrize("jump_s", [3600, -3600, 86_400 * 3000, -1_600_000_000])
 def test_one_bad_time_is_put_right_and_counted(size: int, jump_s: int) -> None:
