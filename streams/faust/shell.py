@@ -27,12 +27,23 @@ class Shell:
     async def take(self, stream: Any) -> None:
         """The agent's body: hand each event to its partition; it is acknowledged when it is committed.
 
-        An event of a partition that is no longer ours is dropped, not acknowledged.
+        What else has come is taken at once: by itself a stream gives one event a turn of the event loop, in
+        which the stages compute.
         """
+        waiting = stream.channel.queue
         async for event in stream.noack().events():
-            part = self.parts.get(event.message.partition)
-            if part is not None and not part.closed:
-                await part.queue.put(event)
+            await self._hand(event)
+            while not waiting.empty():
+                await self._hand(waiting.get_nowait())
+
+    async def _hand(self, event: Any) -> None:
+        """To its partition. An event of a partition that is no longer ours, or read before partitions were
+        shared out anew, is dropped and not acknowledged: it is read again."""
+        message = event.message
+        part = self.parts.get(message.partition)
+        if part is None or part.closed or message.generation_id != event.app.consumer_generation_id:
+            return
+        await part.queue.put(event)
 
     async def open(self, assigned: Iterable[TP]) -> dict[TP, int]:
         """Open the partitions assigned, and say where to read each input on."""
