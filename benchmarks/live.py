@@ -6,8 +6,8 @@ A generated capture with so many calls at once (each 30 s long, they begin and e
 by `offhook capture --speed 1`; one stream worker and one sink make rows of it in a served store. Printed,
 while all calls are in progress: CPU of capture, worker and sink together as a share of one core (limit 1;
 broker and store engine apart), octets a packet in rtp.packets (limit 4), the time from a BYE to its row in
-the answer of a query that is asked four times a second (limit 2 s at p95), and the most memory of each process
-in the second and in the last third (limit: 10 % and 10 MB more). Stored calls are held to the truth.
+the answer of a query that is asked four times a second (limit 2 s at p95), and the most memory of each
+process in the second and in the last third (limit: 10 % and 10 MB more). Stored calls are held to the truth.
 """
 
 import argparse

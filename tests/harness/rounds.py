@@ -27,8 +27,8 @@ DRAIN_S: Final = 180.0
 STOP_S: Final = 12.0
 
 FOLLOWS_S: Final = 3.0
-"""Packet time by which the store may lie behind the capture and still follow, 1 s for the sensor's
-buffer. No recovery is shorter, as what was heard after the death is looked for."""
+"""Packet time by which the store may lie behind the capture and still follow, 1 s for the sensor's buffer.
+No recovery is shorter, as what was heard after the death is looked for."""
 
 PAUSE: Final = "pause"
 KINDS: Final = ("capture", *WORKERS, "sink", "clickhouse", "broker", PAUSE)
@@ -44,6 +44,7 @@ class Load(msgspec.Struct, frozen=True):
 
     in_progress: int = 200
     arrivals_s: int = 45
+    call_s: int = 12
 
 
 class Deed(msgspec.Struct, frozen=True):
@@ -105,7 +106,7 @@ def play(
         folder = keep or Path(name)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        traffic = Traffic(folder, load.in_progress, load.arrivals_s, seed)
+        traffic = Traffic(folder, load.in_progress, load.arrivals_s, load.call_s, seed)
         deeds = plan(random.Random(seed), mode, traffic.full_s, traffic.ebb_s, kinds)
         say(f"{traffic.in_progress} calls in progress; {' '.join(map(str, deeds))}")
         made = OverKafka(folder, traffic.path) if mode == "kafka" else Embedded(folder, traffic.path)

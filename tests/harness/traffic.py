@@ -12,9 +12,6 @@ from schemas.cdr import CallRecord
 from tests.paths import TOOLS
 from tests.system import analysed
 
-CALL_S: Final = 12
-"""How long each call's media lasts."""
-
 SETUP_S: Final = 1.0
 """The most a call rings, and what its signalling takes."""
 
@@ -22,14 +19,14 @@ SETUP_S: Final = 1.0
 class Traffic:
     """A capture with `in_progress` calls at any time between `full_s` and `ebb_s` after its first packet."""
 
-    def __init__(self, folder: Path, in_progress: int, arrivals_s: int, seed: int) -> None:
-        """Generate it: calls begin for `arrivals_s` seconds."""
+    def __init__(self, folder: Path, in_progress: int, arrivals_s: int, call_s: int, seed: int) -> None:
+        """Generate it: calls begin for `arrivals_s` seconds and talk for `call_s`."""
         self.path = folder / "calls.pcap"
-        self.full_s, self.ebb_s = CALL_S + SETUP_S, float(arrivals_s)
+        self.full_s, self.ebb_s = call_s + SETUP_S, float(arrivals_s)
         # a tenth more than the mean, as arrivals are random
-        calls = round(1.1 * in_progress * arrivals_s / CALL_S)
+        calls = round(1.1 * in_progress * arrivals_s / call_s)
         options = (
-            f"--calls {calls} --seconds {CALL_S} --stagger {arrivals_s} --loss 1 --jitter-ms 5 --seed {seed}"
+            f"--calls {calls} --seconds {call_s} --stagger {arrivals_s} --loss 1 --jitter-ms 5 --seed {seed}"
         )
         truth = folder / "truth.json"
         command = [sys.executable, str(TOOLS / "gen_calls.py"), *options.split(), "--out", str(self.path)]
