@@ -1,9 +1,10 @@
 """One page of a list: which rows, then the rows.
 
 A store keeps older versions of a call until it merges them away. FINAL shows the newest alone, and over all
-of a large store it is slow; so the ids of the page are found without it among all versions, and FINAL
-looks at those alone: a version that is not the newest falls out. Sorted by time, days are asked one after
-the other, two at once, four ..., until the page is full.
+of a large store it is slow; so the ids of the page are found without it among all versions, then the
+versions of those ids alone are compared: one that is not the newest falls out. Sorted by time, days are
+asked one after the other, two at once, four ..., until the page is full; the first day by hours if it is
+large.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from offhook.queries.records import (
 )
 from offhook.queries.selection import CallSelection, RowSelection
 from offhook.queries.sorting import Sort
+from schemas.cdr import CallRecord
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -44,6 +46,9 @@ _FETCHED_AT_ONCE: Final = 500
 
 _CHECKED_AT_ONCE: Final = 2000
 """Calls looked at by one statement, which has at most 256 kB (max_query_size)."""
+
+_LARGE_DAY: Final = 100_000
+"""Versions of calls from which on the first day is asked by hours."""
 
 _MORE: Final = 4
 """By how much the search grows when old versions have crowded out the newest."""
@@ -104,8 +109,16 @@ def calls_by_id(client: Client, ids: Sequence[Id], *, children: bool) -> Iterato
     columns = ", ".join(call_columns(children=children))
     for at in range(0, len(ids), _FETCHED_AT_ONCE):
         some = ids[at : at + _FETCHED_AT_ONCE]
-        calls = {call.cdr_id: call for call in map(read, _final(client, some, columns))}
+        calls: dict[str, CallRecord] = {}
+        for call in map(read, _versions(client, some, columns)):
+            if call.cdr_id not in calls or _age(call) > _age(calls[call.cdr_id]):
+                calls[call.cdr_id] = call
         yield from (calls[cdr_id] for _, cdr_id in some if cdr_id in calls)
+
+
+def _age(call: CallRecord) -> tuple[int, int]:
+    """The larger, the newer the version."""
+    return call.version, call.stored_at or 0
 
 
 def all_calls(client: Client, selection: CallSelection, sort: Sort, *, children: bool) -> Iterator[Any]:
@@ -172,7 +185,7 @@ def _all(client: Client, statement: str, parameters: Parameters, read: Reader) -
 
 def _ids(client: Client, selection: CallSelection, sort: Sort, days: str, wanted: int) -> list[Id]:
     """The first calls in the order of the sort, within some days."""
-    depth = 2 * wanted + 100
+    depth = wanted + wanted // 4 + 10
     while True:
         candidates = _rows(
             client,
@@ -190,15 +203,16 @@ def _ids(client: Client, selection: CallSelection, sort: Sort, days: str, wanted
 
 def _newest(client: Client, ids: Sequence[Id]) -> set[tuple[Any, ...]]:
     """Start, cdr_id, version and stored_at of the newest version of calls."""
-    found: set[tuple[Any, ...]] = set()
+    found: dict[Id, tuple[Any, ...]] = {}
     for at in range(0, len(ids), _CHECKED_AT_ONCE):
         some = ids[at : at + _CHECKED_AT_ONCE]
-        found |= set(map(tuple, _final(client, some, "start, cdr_id, version, stored_at")))
-    return found
+        for start, cdr_id, *age in _versions(client, some, "start, cdr_id, version, stored_at"):
+            found[start, cdr_id] = max(found.get((start, cdr_id), ()), tuple(age))
+    return {(*call, *age) for call, age in found.items()}
 
 
-def _final(client: Client, ids: Sequence[Id], columns: str) -> Sequence[Sequence[Any]]:
-    """Columns of the newest version of each call.
+def _versions(client: Client, ids: Sequence[Id], columns: str) -> Sequence[Sequence[Any]]:
+    """Columns of all versions of calls.
 
     Ids stand in the statement, being numbers and UUIDs: as parameters they would be too long for a URL.
     """
@@ -208,7 +222,7 @@ def _final(client: Client, ids: Sequence[Id], columns: str) -> Sequence[Sequence
     uuids = ", ".join(f"'{UUID(cdr_id)}'" for _, cdr_id in ids)
     return _rows(
         client,
-        f"SELECT {columns} FROM cdr FINAL WHERE (start, cdr_id) IN ("
+        f"SELECT {columns} FROM cdr WHERE (start, cdr_id) IN ("
         "SELECT fromUnixTimestamp64Micro(toInt64(at), 'UTC'), toUUID(id)"
         f" FROM (SELECT [{starts}] AS starts, [{uuids}] AS ids) ARRAY JOIN starts AS at, ids AS id)",
         {},
@@ -225,20 +239,39 @@ def _days(client: Client, sort: Sort, *, growing: bool = True) -> Iterator[str]:
         yield "1"
         return
     rows = client.query(
-        "SELECT DISTINCT partition FROM system.parts"
-        " WHERE database = currentDatabase() AND table = 'cdr' AND active ORDER BY partition"
+        "SELECT partition, sum(rows) FROM system.parts"
+        " WHERE database = currentDatabase() AND table = 'cdr' AND active"
+        " GROUP BY partition ORDER BY partition"
     ).result_rows
-    days = [date.fromisoformat(partition) for (partition,) in rows]
-    yield from _spans(days, descending=sort.descending, growing=growing)
+    days = [date.fromisoformat(partition) for partition, _ in rows]
+    first = -1 if sort.descending else 0
+    by_hours = growing and bool(rows) and rows[first][1] >= _LARGE_DAY
+    if by_hours:
+        yield from _hours(days[first], descending=sort.descending, alone=len(days) == 1)
+    yield from _spans(days, int(by_hours), descending=sort.descending, growing=growing)
 
 
-def _spans(days: list[date], *, descending: bool, growing: bool) -> Iterator[str]:
-    """Spans of one, two, four ... days, or of one; the outer ones are open, since days have an end.
+def _hours(day: date, *, descending: bool, alone: bool) -> Iterator[str]:
+    """The first day in spans of one, two, four, eight hours and the rest; open where no day is beside it."""
+    beside = day if descending else day + timedelta(days=1)
+    marks = [f"{day} {24 - hour if descending else hour:02}:00:00" for hour in (1, 3, 7, 15)]
+    reached, begins, ends = "", "start >= ", "start < "
+    if descending:
+        begins, ends = ends, begins
+    for mark in (*marks, "" if alone else f"{beside} 00:00:00"):
+        bounds = ((begins, reached), (ends, mark))
+        yield " AND ".join(f"{word}toDateTime64('{at}', 6, 'UTC')" for word, at in bounds if at) or "1"
+        reached = mark
 
-    ClickHouse's Date ends in 2149, and what is later counts as its last day.
+
+def _spans(days: list[date], at: int, *, descending: bool, growing: bool) -> Iterator[str]:
+    """From the day numbered `at` on spans of one, two, four ... days, or of one.
+
+    The outer ones are open, since days have an end: ClickHouse's Date ends in 2149, and what is later counts
+    as its last day.
     """
     ordered = days[::-1] if descending else days
-    at, size = 0, 1
+    size = 1
     while at < len(ordered):
         some = sorted(ordered[at : at + size])
         at += size

@@ -271,7 +271,7 @@ ENGINE = ReplacingMergeTree(version)
 PARTITION BY toDate(start)
 ORDER BY (account, start, cdr_id)
 TTL expire_at
-SETTINGS min_bytes_for_wide_part = 2147483648, index_granularity = 4096
+SETTINGS min_bytes_for_wide_part = 2147483648, index_granularity = 2048
 """
 
 _RTP_UNMATCHED: Final = """

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from offhook.errors import UsageError
 from offhook.output.json_lines import encode_line
+from offhook.queries import page as page_module
 from offhook.queries.page import Place, all_calls, calls_page, streams_page, windows_page
 from offhook.queries.selection import CallSelection, RowSelection
 from offhook.queries.sorting import parse_sort
@@ -61,6 +62,23 @@ def test_pages_are_the_sorted_list_in_pieces(
     if field != "caller":  # text is sorted by its bytes there, and by its characters here
         assert found == wanted
     assert sorted(found) == sorted(wanted)
+
+
+@pytest.mark.parametrize("way", ["", ":desc"])
+@pytest.mark.parametrize("days", [1, 3])
+def test_a_large_day_is_asked_by_hours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, days: int
+) -> None:
+    monkeypatch.setattr(page_module, "_LARGE_DAY", 10)
+    day_us, first_us = 86_400_000_000, 1_790_035_200_000_000  # midnight
+    calls = [
+        replace(call, start=first_us + number * days * day_us // 60)  # midnights and whole hours among them
+        for number, call in enumerate(made_up(60, seed=4))
+    ]
+    fill(tmp_path / "store", calls)
+    with asked(str(tmp_path / "store")) as client:
+        pages = listed(client, "time" + way, 25)
+    assert [call.cdr_id for page in pages for call in page] == in_order(calls, "start", descending=bool(way))
 
 
 def test_a_page_that_ends_with_the_list_is_the_last(made_up_store: Path) -> None:
