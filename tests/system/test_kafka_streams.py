@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from streams.faust.exits import Exit
 from tests.kafka_broker import Kafka
 from tests.paths import CAPTURES, TOOLS
-from tests.system.kafka_runs import Run, running
+from tests.system.kafka_runs import ARRIVES_S, Run, running
 from tests.system.same_records import Outcome, Way, take
 
 REAL = CAPTURES / "irontec_sngrep__tests_aaa.pcap"
@@ -61,7 +62,7 @@ def test_killed_and_paused_workers_lose_and_double_nothing(
         run.start("w0", *options)
         run.start("w1", *options)
         run.ready("w0", "w1")
-        capture = run.capture(generated, wait=False, speed="1")
+        capture = run.capture(generated, wait=False, speed="0.5")
         _wait_for_steps(run, "w0")
         run.kill("w0")
         run.start("w0", *options)
@@ -72,7 +73,7 @@ def test_killed_and_paused_workers_lose_and_double_nothing(
         run.kill("w1", signal.SIGCONT)
         assert run.workers["w1"].wait(20) == Exit.FENCED, run.log("w1")[-2000:]
         run.start("w1", *options)
-        assert capture.wait(60) == 0
+        assert capture.wait(90) == 0
         expected = take(generated, Way())
         assert_same(run.until(expected), expected)
         figures = run.metrics("w0")
@@ -83,8 +84,9 @@ def test_killed_and_paused_workers_lose_and_double_nothing(
 def _wait_for_steps(run: Run, name: str) -> None:
     """Wait until a worker has taken some steps more than now."""
     begun = run.metrics(name)["offhook_streams_steps_total"]
-    while run.metrics(name)["offhook_streams_steps_total"] < begun + 10:
-        assert run.workers[name].poll() is None, run.log(name)[-2000:]
+    deadline = time.monotonic() + ARRIVES_S
+    while run.metrics(name)["offhook_streams_steps_total"] < begun + 4:
+        assert run.workers[name].poll() is None and time.monotonic() < deadline, run.log(name)[-2000:]
 
 
 def _get(run: Run, name: str, path: str) -> str:
