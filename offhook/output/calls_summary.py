@@ -20,7 +20,7 @@ def summary_lines(figures: Figures, worst: Sequence[CallRecord], clock: Clock, p
     assert totals.first is not None
     assert totals.last is not None
     yield paint.styled(
-        f"{totals.calls:,} calls from {clock.show(totals.first)} to {clock.show(totals.last)} ({clock.name})",
+        f"{_calls(totals.calls)} from {clock.show(totals.first)} to {clock.show(totals.last)} ({clock.name})",
         "bold",
     )
     yield from _key_figures(figures, totals)
@@ -39,6 +39,10 @@ def summary_lines(figures: Figures, worst: Sequence[CallRecord], clock: Clock, p
     yield from _headed("worst calls", [_call(call, clock, paint) for call in worst[:_WORST]], paint)
 
 
+def _calls(number: int, kind: str = "") -> str:
+    return f"{number:,} {kind}call{'' if number == 1 else 's'}"
+
+
 def _key_figures(figures: Figures, totals: Totals) -> Iterator[str]:
     asr, ner = words.percent(totals.asr), words.percent(totals.ner)
     yield f"  ASR {asr}, NER {ner}, ACD {words.length(totals.acd)}"
@@ -46,13 +50,14 @@ def _key_figures(figures: Figures, totals: Totals) -> Iterator[str]:
     if totals.mos_calls:
         yield (
             f"  MOS {words.decimal(totals.mos_median)} median, {words.decimal(totals.mos_p5)} at 5 %;"
-            f" {words.share(totals.mos_poor, totals.mos_calls)} of {totals.mos_calls:,} calls below 3.6;"
+            f" {words.share(totals.mos_poor, totals.mos_calls)} of {_calls(totals.mos_calls)} below 3.6;"
             f" loss {words.percent(totals.loss, 2)}"
         )
     else:
         yield "  MOS unknown: no audio was heard"
     yield (
-        f"  {figures.concurrent_max:,} concurrent calls at most, {words.talk(totals.talk_seconds)} of talk,"
+        f"  {_calls(figures.concurrent_max, 'concurrent ')} at most,"
+        f" {words.talk(totals.talk_seconds)} of talk,"
         f" {totals.one_way:,} one-way, {totals.short:,} answered and below 10 s"
     )
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from sinks.clickhouse.errors import StoreError
 from sinks.clickhouse.served.answering import Answers, Head, Piece
@@ -29,13 +30,13 @@ from sinks.clickhouse.served.engine import GuardedStore
 from sinks.clickhouse.served.failures import (
     ACCESS_DENIED,
     AUTHENTICATION_FAILED,
-    BAD_ARGUMENTS,
     QUERY_IS_TOO_LARGE,
     TIMEOUT_EXCEEDED,
     TOO_MANY_QUERIES,
     RequestError,
 )
 from sinks.clickhouse.served.formats import content_type
+from sinks.clickhouse.served.forms import read_form
 from sinks.clickhouse.served.question import Question, credentials, read
 
 _PINGS: Final = frozenset({"/ping", "/replicas_status"})
@@ -120,6 +121,10 @@ class Server:
                 raise web.HTTPNotFound(text=f"There is no handle {request.path}; ask at /\n")
             async with asyncio.timeout(ANSWER_SECONDS):
                 question = read(request, self._database)
+                if request.content_type == "multipart/form-data":
+                    query, parameters = await read_form(request)
+                    query, parameters = question.query or query, question.parameters | parameters
+                    question = replace(question, query=query, parameters=parameters)
                 text = await self._text(request, question)
                 return await self._answer(request, question, text)
         except RequestError as error:
@@ -141,7 +146,7 @@ class Server:
 
     async def _text(self, request: web.Request, question: Question) -> bytes:
         if request.content_type == "multipart/form-data":
-            raise RequestError(BAD_ARGUMENTS, "multipart bodies are not read; send the statement as it is")
+            return question.query.encode()
         parts, size = [], 0
         async for part in request.content.iter_any():
             size += len(part)

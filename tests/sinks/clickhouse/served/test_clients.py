@@ -6,6 +6,7 @@ import threading
 
 import clickhouse_connect
 import pytest
+import urllib3
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
@@ -32,6 +33,35 @@ def test_clickhouse_connect_reads(reading: Served) -> None:
     assert client.command("SELECT count() FROM cdr FINAL") == 0
     assert client.query("SELECT 1 AS x WHERE 0").result_rows == []
     client.close()
+
+
+def test_clickhouse_connect_sends_long_parameters_as_a_form(reading: Served) -> None:
+    client = client_of(reading)
+    names = [f"number-{number}'" for number in range(2000)]
+    asked = {"names": names, "n": 7}
+    statement = "SELECT length({names:Array(String)}), {names:Array(String)}[2], {n:UInt8}"
+    assert client.query(statement, parameters=asked).result_rows == [(2000, names[1], 7)]
+    with pytest.raises(DatabaseError, match="164"):
+        client.command(
+            "DROP TABLE cdr SETTINGS log_comment = {names:String}", parameters={"names": "x" * 9000}
+        )
+    client.close()
+
+
+def test_a_form_with_anything_else_is_refused(reading: Served) -> None:
+    forms = [
+        '--b\r\nContent-Disposition: form-data; name="t"; filename="t"\r\n\r\n1\r\n--b--\r\n',
+        '--b\r\nContent-Disposition: form-data; name="readonly"\r\n\r\n0\r\n--b--\r\n',
+        "--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\n1\r\n--c--\r\n--b--\r\n",
+        "no form at all",
+    ]
+    url = f"http://{reading.host}:{reading.port}/"
+    for form in forms:
+        told = {"Content-Type": "multipart/form-data; boundary=b"}
+        answer = urllib3.request("POST", url, body=form.encode(), headers=told)
+        assert answer.status == 400, form
+        assert "form" in answer.data.decode()
+    assert reading.ask("SELECT 1").text == "1\n"
 
 
 def test_clickhouse_connect_streams(reading: Served) -> None:
