@@ -219,7 +219,7 @@ class _Play:
         for name in ("capture", *WORKERS, "sink", "clickhouse", "up"):
             part = self._made.parts.get(name)
             code = part.end(STOP_S) if isinstance(part, Process) else None
-            if code:
+            if code not in (None, 0, -signal.SIGTERM):  # the last where it has only just begun
                 self._faults.append(f"{name} ended with {code} when asked to")
 
     def _hold_exits(self) -> None:

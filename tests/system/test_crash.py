@@ -1,6 +1,6 @@
 """The crash harness in short: parts die at fixed moments under calls that begin and end all the time.
 
-`python -m tests.harness.crash` is the long form: 200 calls in progress, random moments, as many rounds as wanted.
+`python -m tests.harness.crash` is the long form: 200 calls in progress, random moments, many rounds.
 """
 
 from tests.harness.crash import line
