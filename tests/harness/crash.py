@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--mode", choices=("both", "kafka", "up"), default="both")
     parser.add_argument("--calls", type=int, default=Load().in_progress, help="in progress at any time")
     parser.add_argument("--arrivals", type=int, default=Load().arrivals_s, help="seconds of new calls")
+    parser.add_argument("--talk", type=int, default=Load().call_s, help="seconds of each call")
     parser.add_argument("--kinds", help="what is killed, such as broker,w0,pause; default: at random")
     parser.add_argument("--keep", type=Path, help="folder for logs and captures")
     options = parser.parse_args()
@@ -38,7 +39,7 @@ def main() -> int:
         found = play(
             seed,
             mode,
-            Load(options.calls, options.arrivals),
+            Load(options.calls, options.arrivals, options.talk),
             kinds=options.kinds.split(",") if options.kinds else None,
             keep=options.keep / str(seed) if options.keep else None,
             say=partial(print, f"  {seed}:", flush=True),

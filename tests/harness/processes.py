@@ -19,8 +19,6 @@ from tests.paths import ROOT
 RESTART_S: Final = 0.5
 """From a death to the next start."""
 
-NICE: Final = 5
-
 
 class Part(Protocol):
     """One part of an installation."""
@@ -50,7 +48,7 @@ class Process:
         self.name = name
         self.codes: Counter[int] = Counter()
         """How often it ended with which code."""
-        self._command = ["nice", "-n", str(NICE), sys.executable, "-m", "offhook.main", *arguments]
+        self._command = [sys.executable, "-m", "offhook.main", *arguments]
         self._folder, self._log = folder, folder / f"{name}.log"
         self._environment = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
         self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
