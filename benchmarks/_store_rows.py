@@ -8,7 +8,6 @@ MOS, codecs, user agents) is one of the real records'.
 from typing import Final
 
 from sinks.clickhouse.client import Store
-from sinks.clickhouse.tables import RTCP_COLUMNS, STREAM
 
 DAYS: Final = 10
 FIRST_DAY: Final = "2026-10-01 00:00:00"
@@ -45,23 +44,17 @@ _MADE: Final = {
     f" 3 + 4 * {_random(10, 20_000)}]",
     "event_branches": "arrayMap(salt -> if(salt = 0, '=', concat('z9hG4bK',"
     " lower(hex(toUInt32(cityHash64(n, salt)))))), [24, 0, 0, 0, 25, 26, 0])",
+    "streams.stream_id": "[lower(hex(cityHash64(n, 30))), lower(hex(cityHash64(n, 31)))]",
+    "streams.ssrc": "[toUInt32(cityHash64(n, 32)), toUInt32(cityHash64(n, 33))]",
+    "streams.first_time": f"[answered + {_US}({_random(21, 100_000)}),"
+    f" answered + {_US}({_random(20, 100_000)})]",
+    "streams.last_time": f"[ended - {_US}({_random(34, 20_000)}), ended - {_US}({_random(35, 20_000)})]",
+    "streams.src_port": f"[toUInt16(10000 + 2 * {_random(36, 10_000)}),"
+    f" toUInt16(10000 + 2 * {_random(37, 10_000)})]",
+    "streams.dst_port": f"[toUInt16(10000 + 2 * {_random(37, 10_000)}),"
+    f" toUInt16(10000 + 2 * {_random(36, 10_000)})]",
+    "streams.branch": f"[{_HEX.format(5)}, {_HEX.format(5)}]",
 }
-
-_OF_A_STREAM: Final = {
-    "stream_id": "[lower(hex(cityHash64(n, 30))), lower(hex(cityHash64(n, 31)))]",
-    "ssrc": "[toUInt32(cityHash64(n, 32)), toUInt32(cityHash64(n, 33))]",
-    "first_time": f"[answered + {_US}({_random(21, 100_000)}), answered + {_US}({_random(20, 100_000)})]",
-    "last_time": f"[ended - {_US}({_random(34, 20_000)}), ended - {_US}({_random(35, 20_000)})]",
-    "src_port": f"[toUInt16(10000 + 2 * {_random(36, 10_000)}), toUInt16(10000 + 2 * {_random(37, 10_000)})]",
-    "dst_port": f"[toUInt16(10000 + 2 * {_random(37, 10_000)}), toUInt16(10000 + 2 * {_random(36, 10_000)})]",
-    "branch": f"[{_HEX.format(5)}, {_HEX.format(5)}]",
-}
-
-_STREAMS: Final = (
-    "arrayZip("
-    + ", ".join(_OF_A_STREAM.get(name, f"models.streams.{name}") for name in (*STREAM, *RTCP_COLUMNS))
-    + ")"
-)
 
 
 def fill(store: Store, records: int) -> int:
@@ -90,9 +83,8 @@ def _insert(store: Store, day: int, first: int, each: int) -> None:
     """As many calls of one day as models, times `each`."""
     described = store.client.query("DESCRIBE TABLE cdr").result_rows
     names = [name for name, _, kind, *_ in described if kind != "ALIAS"]
-    made_of = _MADE | {"streams": _STREAMS}
     listed = ", ".join(f"`{name}`" for name in names)
-    made = ", ".join(f"{made_of.get(name, f'models.`{name}`')} AS `{name}`" for name in names)
+    made = ", ".join(f"{_MADE.get(name, f'models.`{name}`')} AS `{name}`" for name in names)
     midnight = f"toDateTime64('{FIRST_DAY}', 6, 'UTC') + toIntervalDay({day})"
     # A level a time: an expression over an alias over an alias is expanded anew at each use.
     numbered = (

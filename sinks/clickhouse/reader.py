@@ -7,10 +7,10 @@ from typing import Any, Final
 from schemas.cdr import CallRecord, DtmfEvent, HoldInterval, RelatedCall, RtcpFigures, StreamRecord
 from sinks.clickhouse import derived, ladder
 from sinks.clickhouse.client import Store
-from sinks.clickhouse.tables import CHILDREN, PLAIN, RTCP_COLUMNS, STREAM
+from sinks.clickhouse.tables import CHILDREN, PLAIN, RTCP_COLUMNS, STREAM, Nested
 
-FORMATS: Final[Mapping[str, str]] = {"DateTime64*": "int", "UUID": "string", "Tuple*": "tuple"}
-"""How clickhouse-connect is to give times, ids and children."""
+FORMATS: Final[Mapping[str, str]] = {"DateTime64*": "int", "UUID": "string"}
+"""How clickhouse-connect is to give times and ids."""
 
 CallReader = Callable[[Sequence[Any]], CallRecord]
 """Makes a call of a row."""
@@ -59,18 +59,19 @@ def read_calls(
 
 def call_columns(*, children: bool) -> list[str]:
     """What `call_reader` reads of `cdr`; without `children` neither SIP events, digits, holds nor streams."""
-    more = (*ladder.COLUMNS, *(nested.name for nested in CHILDREN)) if children else _SMALL
-    return [*_FLAT, *derived.COLUMNS, *more]
+    nested = [f"`{name}`" for each in _read(children=children) for name in each.columns]
+    return [*_FLAT, *derived.COLUMNS, *(ladder.COLUMNS if children else ()), *nested]
 
 
 def call_reader(*, children: bool) -> CallReader:
     """Makes a CallRecord of a row of `call_columns`, read with FORMATS."""
-    columns = call_columns(children=children)
-    read = [nested for nested in CHILDREN if children or nested.name in _SMALL]
+    read = _read(children=children)
+    columns = [*_FLAT, *derived.COLUMNS, *(ladder.COLUMNS if children else ())]
     missing = [] if children else ["sip_events", *(each.name for each in CHILDREN if each not in read)]
 
     def call(row: Sequence[Any]) -> CallRecord:
-        stored = dict(zip(columns, row, strict=True))
+        stored = dict(zip(columns, row, strict=False))
+        at = len(columns)
         values = {name: stored[name] for name in _FLAT}
         values |= derived.restored(values, stored) | {name: [] for name in missing}
         if children:
@@ -78,14 +79,20 @@ def call_reader(*, children: bool) -> CallReader:
             landmarks = [stored[name] for name in ladder.LANDMARKS]
             values["sip_events"] = ladder.unpack(own, landmarks, *(stored[name] for name in ladder.COLUMNS))
         for nested in read:
+            each = zip(*row[at : at + len(nested.fields)], strict=True)
+            at += len(nested.fields)
             if kind := _STRUCTS.get(nested.name):
-                values[nested.name] = [kind(*child) for child in stored[nested.name]]
+                values[nested.name] = [kind(*child) for child in each]
             else:
                 ids = stored["cdr_id"], stored["call_id"]
-                values[nested.name] = [read_stream((*ids, *child)) for child in stored[nested.name]]
+                values[nested.name] = [read_stream((*ids, *child)) for child in each]
         return CallRecord(**values)
 
     return call
+
+
+def _read(*, children: bool) -> list[Nested]:
+    return [nested for nested in CHILDREN if children or nested.name in _SMALL]
 
 
 STREAM_COLUMNS: Final = ("cdr_id", "call_id", *STREAM, *RTCP_COLUMNS)

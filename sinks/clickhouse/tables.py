@@ -16,16 +16,24 @@ Columns = list[Sequence[Any]]
 
 
 class Nested(msgspec.Struct, frozen=True):
-    """Children of a record: the column of that name, an array of tuples of `fields`."""
+    """Children of a record: the Nested columns `name.field`, and one child's values in their order."""
 
     name: str
     fields: tuple[str, ...]
     values: Callable[[Any], tuple[Any, ...]]
 
-    def take(self, rows: Sequence[Any]) -> Sequence[Any]:
-        """A list of tuples a row."""
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        return [f"{self.name}.{field}" for field in self.fields]
+
+    def take(self, rows: Sequence[Any]) -> Columns:
+        """For each column, a tuple a row."""
         children, values = attrgetter(self.name), self.values
-        return [list(map(values, children(row))) for row in rows]
+        none = ((),) * len(self.fields)
+        return list(
+            zip(*[tuple(zip(*map(values, children(row)), strict=True)) or none for row in rows], strict=True)
+        )
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -44,13 +52,13 @@ class Table(msgspec.Struct, frozen=True):
     @property
     def columns(self) -> list[str]:
         """Names of the columns that `take` gives."""
-        return [*self.fields, *(nested.name for nested in self.nested)]
+        return [*self.fields, *(name for nested in self.nested for name in nested.columns)]
 
     def take(self, rows: Sequence[Any]) -> Columns:
         """The columns of one row or more."""
         columns: Columns = list(zip(*map(self.values, rows), strict=True))
         for nested in self.nested:
-            columns.append(nested.take(rows))
+            columns += nested.take(rows)
         return columns
 
 
