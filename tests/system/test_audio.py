@@ -210,7 +210,7 @@ def test_without_pyav_one_line_says_how_to_get_it(tmp_path: Path) -> None:
         (["--audio", "{out}"], 2, "--call"),
         (["--call", "nobody", "--audio", "{out}"], 1, "nobody"),
         (["--call", "story", "--audio", "{capture}"], 2, "cannot be written"),
-        (["--call", "story", "--audio", "{out}/no/such/folder.wav"], 1, "folder"),
+        (["--call", "story", "--audio", "{out}/no/such/folder.wav"], 1, "No such file"),
         (["--call", "story", "--audio", "/dev/null"], 2, "no file"),
     ],
 )
