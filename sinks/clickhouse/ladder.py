@@ -1,4 +1,4 @@
-"""A call's SIP events as three columns, which take a fifth of what a column a field would.
+"""A call's SIP events as three columns, which take half of what a column a field would.
 
 `ladder` is what the messages of a call are, the same text for most calls: JSON of the endpoints that are
 not the call's own two, and of an item a message, endpoints by number. `event_times` holds each time as µs
