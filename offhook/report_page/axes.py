@@ -12,7 +12,7 @@ def marks(highest: float, wanted: int = 5) -> list[float]:
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
     if step < 1 and float(highest).is_integer() and highest <= wanted:
         step = 1.0
-    return [round(step * n, 9) for n in range(math.ceil(round(highest / step, 6)) + 1)]
+    return [round(step * n, 9) for n in range(math.ceil(highest / step - 1e-9) + 1)]
 
 
 def whole_marks(highest: int, wanted: int = 5) -> list[float]:
