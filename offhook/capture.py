@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 import signal
 import threading
 import time
@@ -21,16 +20,13 @@ from eventlog.kafka.log import KafkaLog
 from eventlog.topics import partition, routing
 from offhook import __version__, settings
 from offhook.capture_once import OncePublisher, owner_of
-from offhook.errors import DONE, UsageError
+from offhook.commands.arguments import speed_of
+from offhook.errors import DONE
+from offhook.health import HealthReports
 from offhook.monitoring import logs
 from offhook.monitoring.metrics import Sample
 from offhook.monitoring.server import Health, MonitoringServer, address
 from offhook.process import within
-from schemas.capture_health import CaptureHealth
-from schemas.clock import NOT_STARTED
-from schemas.rtcp_packets import RtcpBatch
-from schemas.rtp_packets import RtpBatch
-from schemas.sip_messages import SipBatch
 
 HEALTH: Final = "capture.health"
 HEALTH_S: Final = 10.0
@@ -50,7 +46,7 @@ _log = logging.getLogger(__name__)
 def run(options: argparse.Namespace) -> int:
     """Publish the captures, to their end or until SIGTERM or ^C."""
     chosen = settings.load(options)
-    pace = Pace(_speed(options.speed))
+    pace = Pace(speed_of(options.speed))
     http = address(options.http) if options.http else None
     quiet()
     with KafkaLog(chosen.kafka) as log:
@@ -73,7 +69,6 @@ class Capture:
         self._source = merge([open_capture(path, sensor=options.sensor) for path in options.file])
         self.sensor = Sensor(options.account, options.site, options.sensor, settings=chosen.capture)
         self.log, self.pace = log, pace
-        self.clock_us = NOT_STARTED
         self.finished = False
         owner = owner_of(
             options.file, options.account, options.site, options.sensor, options.no_end,
@@ -84,8 +79,7 @@ class Capture:
         pace.skips = self._once is not None and self._once.skips
         self._ends = not options.no_end
         self._stopped = threading.Event()
-        self._counts = {SipBatch: 0, RtpBatch: 0, RtcpBatch: 0}
-        self._reported = _Report(time.time_ns() // 1000, 0, 0, {}, 0, 0, 0, time.process_time())
+        self._health = HealthReports(self.sensor, "file")
 
     def stop(self, *_: Any) -> None:
         """End soon, calls stay open: of a pipe all is published, a file goes on when started again."""
@@ -151,12 +145,9 @@ class Capture:
         self._publisher.publish(behind(batches, self._behind_us))
         if self._once:
             self.pace.skips = self._once.skips
-        for batch in batches:
-            self.clock_us = max(self.clock_us, batch.clock_us)
-            size = len(batch.arrival_us) if isinstance(batch, RtpBatch) else _length(batch)
-            self._counts[type(batch)] += size
+        self._health.published(batches)
         if skipped and not self.pace.skips:  # health tells of what this life publishes
-            self._reported = self._counted()
+            self._health.begin()
 
     def _drops(self) -> dict[str, int]:
         return {name: count for name, count in self.sensor.counters.items() if count and name not in KINDS}
@@ -165,41 +156,13 @@ class Capture:
         """Say how the sensor fares since the last time."""
         if self.pace.skips:
             return
-        sensor, before = self.sensor, self._reported
-        self._reported = now = self._counted()
-        drops = {name: count - before.drops.get(name, 0) for name, count in now.drops.items()}
-        health = CaptureHealth(
-            account=sensor.account,
-            site=sensor.site,
-            sensor=sensor.name,
-            time_us=now.time_us,
-            interval_ms=(now.time_us - before.time_us) // 1000,
-            clock_us=self.clock_us,
-            source="file",
-            version=__version__,
-            packets=now.packets - before.packets,
-            bytes=now.bytes - before.bytes,
-            sip_messages=now.sip - before.sip,
-            rtp_packets=now.rtp - before.rtp,
-            rtcp_packets=now.rtcp - before.rtcp,
-            drops={name: count for name, count in drops.items() if count},
-            memory_bytes=_memory_bytes(),
-            cpu_seconds=now.cpu_s - before.cpu_s,
-            disk_free_bytes=None,
-            spool_bytes=None,
+        health = self._health.next(
             unsent_bytes=self.log.publisher.unacknowledged_bytes,
             lag_ms=round(self.pace.behind_s * 1000),
             warnings=self._source.warnings[-10:],
         )
-        key = routing(sensor.account, sensor.site, sensor.name)
+        key = routing(health.account, health.site, health.sensor)
         self.log.append(HEALTH, partition(key, self.log.partitions(HEALTH)), key, health)
-
-    def _counted(self) -> "_Report":
-        sensor, counts = self.sensor, self._counts
-        return _Report(
-            time.time_ns() // 1000, sensor.packets, sensor.bytes, self._drops(), counts[SipBatch],
-            counts[RtpBatch], counts[RtcpBatch], time.process_time(),
-        )  # fmt: skip
 
     def samples(self) -> Iterator[Sample]:
         """The capture's metrics."""
@@ -216,41 +179,6 @@ class Capture:
         if sensor.last_us is not None:
             yield Sample("offhook_capture_clock_seconds", (), sensor.last_us / 1e6)
         yield Sample("offhook_capture_behind_seconds", (), self.pace.behind_s)
-
-
-class _Report:
-    """What had been counted when health was last told."""
-
-    def __init__(
-        self, time_us: int, packets: int, bytes_: int, drops: dict[str, int], sip: int, rtp: int, rtcp: int,
-        cpu_s: float,
-    ) -> None:  # fmt: skip
-        self.time_us, self.packets, self.bytes, self.drops = time_us, packets, bytes_, drops
-        self.sip, self.rtp, self.rtcp, self.cpu_s = sip, rtp, rtcp, cpu_s
-
-
-def _length(batch: SipBatch | RtcpBatch) -> int:
-    return len(batch.messages) if isinstance(batch, SipBatch) else len(batch.packets)
-
-
-def _memory_bytes() -> int | None:
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - it is no file to walk to
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return None
-
-
-def _speed(text: str) -> float | None:
-    if text == "max":
-        return None
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if not 0.001 <= speed <= 1_000_000:
-        raise UsageError(f"--speed {text}: a factor such as 1 or 10, or max")
-    return speed
 
 
 def _monitoring(run_: Capture, http: tuple[str, int] | None) -> "MonitoringServer | nullcontext[None]":

@@ -3,6 +3,8 @@
 import argparse
 from typing import TypeAlias
 
+from offhook.errors import UsageError
+
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -26,3 +28,16 @@ def add_kafka(parser: argparse.ArgumentParser) -> None:
         "--bootstrap", metavar="HOST:PORT,...", help="Kafka's brokers (kafka.bootstrap_servers)"
     )
     add_settings(parser)
+
+
+def speed_of(text: str) -> float | None:
+    """Packet time a second of wall time, of --speed; None for as fast as it goes. Raises UsageError."""
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.001 <= speed <= 1_000_000:
+        raise UsageError(f"--speed {text}: a factor such as 1 or 10, or max")
+    return speed

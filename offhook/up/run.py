@@ -16,6 +16,7 @@ from capture.counters import KINDS
 from eventlog.sqlite.log import SqliteLog
 from offhook import settings
 from offhook.analyze import collect_seldom, say_when_compiling
+from offhook.commands.arguments import speed_of
 from offhook.errors import DONE, UsageError
 from offhook.monitoring import logs
 from offhook.monitoring.metrics import Sample
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     if not 0 <= options.port <= 65535:
         raise UsageError(f"--port {options.port}: a port is 0 to 65535")
     http = address(options.http) if options.http else None
-    speed = _speed(options.speed)
+    speed = speed_of(options.speed)
     say_when_compiling()
     logs.configure()
     collect_seldom()
@@ -191,19 +192,6 @@ def _with_defaults(chosen: settings.Settings) -> settings.Settings:
         return chosen
     records = msgspec.structs.replace(chosen.records, channels_max=CHANNELS_MAX)
     return msgspec.structs.replace(chosen, records=records)
-
-
-def _speed(text: str) -> float | None:
-    """Packet time a second of wall time; None for as fast as it goes."""
-    if text == "max":
-        return None
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if not 0.001 <= speed <= 1_000_000:
-        raise UsageError(f"--speed {text}: a factor such as 1 or 10, or max")
-    return speed
 
 
 def _monitoring(parts: Parts, http: tuple[str, int] | None) -> "MonitoringServer | nullcontext[None]":
