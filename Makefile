@@ -8,7 +8,7 @@ setup:  ## .venv with the locked packages and offhook
 demo: setup  ## make a capture with known truth, analyse it and a real one
 	@$(PY) tools/demo.py
 
-test: setup  ## all tests; installs tshark and sipp to compare with
+test: setup  ## all tests; installs what they compare with and run on
 	@tools/test-programs
 	@$(PY) -m offhook.main analyze tests/captures/isa-sip.pcapng >/dev/null  # compiles the kernels once
 	$(PY) -m pytest -n 2
