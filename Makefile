@@ -28,6 +28,9 @@ bench: setup  ## speed and memory, whole and by part
 	@set -e; for part in benchmarks/[a-z]*.py; do \
 	    name=$$(basename $$part .py); echo "== $$name"; $(PY) -m benchmarks.$$name; done
 
+crash: setup  ## kill every part at random moments under load, 20 rounds; half an hour
+	$(PY) -m tests.harness.crash --rounds 20
+
 lock: setup  ## choose versions anew, within pyproject.toml
 	$(PY) tools/lock.py
 

@@ -35,8 +35,8 @@ KINDS: Final = ("capture", *WORKERS, "sink", "clickhouse", "broker", PAUSE)
 FENCED: Final = 75
 """How a worker ends that was paused past its session."""
 
-AWAY: Final = 1
-"""How a worker or a capture ends that finds no broker when it starts."""
+AWAY: Final = (1, 80)
+"""How a worker or a capture ends that finds no broker when it starts or shares partitions out."""
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -228,7 +228,7 @@ class _Play:
         for name, part in self._made.parts.items():
             allowed = {0, -signal.SIGKILL} | ({FENCED} if name in paused else set())
             if name in (*WORKERS, "capture") and any(deed.part == "broker" for deed in self._deeds):
-                allowed.add(AWAY)
+                allowed.update(AWAY)
             for code, count in part.codes.items():
                 if code not in allowed:
                     self._faults.append(f"{name} ended {count} times with {code}: {_last_words(part.log())}")
