@@ -1,7 +1,7 @@
 """Faust's consumer made exact: committed records only, our own offsets, co-assigned inputs.
 
 What Faust 0.15.3 does otherwise is in docs/architecture.md. The names overridden here are half private, so
-its version is pinned, and tests/streams/faust/test_consumer.py fails where they no longer take effect.
+its version is pinned, and tests/streams/faust/test_worker.py fails where they no longer take effect.
 """
 
 import inspect
@@ -68,19 +68,16 @@ class ExactThread(AIOKafkaConsumerThread):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._fetched: dict[TP, int] = {}
-        self._seeks = 0
 
     async def _seek_wait(self, consumer: AIOKafkaConsumer, partitions: Mapping[TP, int]) -> None:
-        self._seeks += 1
         self._fetched |= {TP(*tp): offset - 1 for tp, offset in partitions.items()}
         await super()._seek_wait(consumer, partitions)
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
-        seeks = self._seeks
-        records = await super()._fetch_records(*args, **kwargs)
+        records = await super()._fetch_records(*args, **kwargs)  # none from before a seek: those are dropped
         for place, found in records.items():
             tp = TP(*place)
-            previous = self._fetched.get(tp, UNLINKED) if seeks == self._seeks else UNLINKED
+            previous = self._fetched.get(tp, UNLINKED)
             for record in found:
                 object.__setattr__(record, "previous", previous)
                 previous = record.offset
