@@ -7,20 +7,25 @@ def marks(highest: float, wanted: int = 5) -> list[float]:
     """Round numbers from 0 to the highest or just above it (steps of 1, 2, 2.5 or 5 times a power of ten)."""
     if highest <= 0:
         return [0.0, 1.0]
-    rough = highest / wanted
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
+    step = _step(highest / wanted, (1, 2, 2.5, 5, 10))
     if step < 1 and float(highest).is_integer() and highest <= wanted:
         step = 1.0
-    return [round(step * n, 9) for n in range(math.ceil(highest / step - 1e-9) + 1)]
+    return _marks(highest, step)
 
 
 def whole_marks(highest: int, wanted: int = 5) -> list[float]:
     """The same for counts: no mark between two whole numbers."""
-    found = marks(float(max(highest, 1)), wanted)
-    return (
-        found if all(mark.is_integer() for mark in found) else [float(n) for n in range(max(highest, 1) + 1)]
-    )
+    highest = max(highest, 1)
+    return _marks(highest, max(1.0, _step(highest / wanted, (1, 2, 5, 10))))
+
+
+def _step(least: float, factors: tuple[float, ...]) -> float:
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(power * factor for factor in factors if power * factor >= least * 0.999)
+
+
+def _marks(highest: float, step: float) -> list[float]:
+    return [round(step * n, 9) for n in range(math.ceil(highest / step - 1e-9) + 1)]
 
 
 def every(count: int, at_most: int) -> int:
