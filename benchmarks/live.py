@@ -40,6 +40,8 @@ OURS: Final = ("capture", "worker", "sink")
 CORE: Final = 1.0
 BYTES: Final = 4.0
 LATE_S: Final = 2.0
+LIVE: Final = ("--set", "capture.sort_buffer_ms=200")
+"""As for a live sensor whose clock is one (docs/guide.md, "Settings")."""
 
 _SEEN: Final = "SELECT call_id FROM cdr WHERE complete AND stored_at >= now64(6) - INTERVAL 15 SECOND"
 _HELD: Final = (
@@ -100,7 +102,7 @@ class Live:
         _until(lambda: _metric(self._worker_http, "offhook_streams_ready") and self._asked(_SEEN) is not None)
         who = ("--sensor", "bench", "--account", "acme", "--site", "hq")
         sensor = self._start(
-            "capture", "capture", "--file", str(capture), "--http", f"127.0.0.1:{self._http}", *who
+            "capture", "capture", "--file", str(capture), "--http", f"127.0.0.1:{self._http}", *who, *LIVE
         )
         _until(lambda: _metric(self._http, "offhook_capture_clock_seconds"))
         first_s = min(call["start"] for call in truth["calls"])

@@ -40,6 +40,9 @@ from tests.sinks.records import call
 CALLS: Final = 100
 ROWS: Final = 20_000
 LIMIT_S: Final = 2.0
+SORT_BUFFER_MS: Final = 200
+"""As for a live sensor whose clock is one (docs/guide.md, "Settings")."""
+LIVE: Final = ("--set", f"capture.sort_buffer_ms={SORT_BUFFER_MS}")
 LOOK_S: Final = 0.25
 SHOWN: Final = {
     "process_cpu_seconds_total": "CPU of the process since its start, s",
@@ -69,8 +72,9 @@ def show(what: str, took: list[float]) -> None:
 
 def in_packet_time(capture: Path) -> list[float]:
     """Seconds from each BYE to the packet with which its record is made: what no machine makes shorter."""
-    run = begun([str(capture)], 1.0, CaptureSettings())
-    source, runner = FileSource(run, None, CaptureSettings()), MemoryRunner(reads=("cdr",))
+    settings = CaptureSettings(sort_buffer_ms=SORT_BUFFER_MS)
+    run = begun([str(capture)], 1.0, settings)
+    source, runner = FileSource(run, None, settings), MemoryRunner(reads=("cdr",))
     took = []
     for batches in source.after(0):
         for batch in batches:
@@ -85,7 +89,7 @@ def in_packet_time(capture: Path) -> list[float]:
 
 def latencies(folder: Path, capture: Path, calls: int) -> list[float]:
     """Seconds from each call's BYE to its row."""
-    command = [*OFFHOOK, "up", "--file", str(capture), "--port", "0", "--http", "127.0.0.1:0"]
+    command = [*OFFHOOK, "up", "--file", str(capture), "--port", "0", "--http", "127.0.0.1:0", *LIVE]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with subprocess.Popen(
         command, cwd=folder, env={**environment, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True
