@@ -40,12 +40,13 @@ def test_two_workers_make_the_records_of_memory(kafka: Kafka, prefix: str, tmp_p
     with running(kafka, prefix, 2, tmp_path) as run:
         run.start("w0")
         run.start("w1")
+        run.ready("w0", "w1")
         run.capture(REAL)
         expected = take(REAL, Way())
         assert_same(run.until(expected), expected)
         figures = [run.metrics(name) for name in ("w0", "w1")]
         assert all(each.get("offhook_streams_replay_differs_total", 0) == 0 for each in figures)
-        assert sum(each["offhook_streams_dead_letters_total"] for each in figures) == 0
+        assert sum(each.get("offhook_streams_dead_letters_total", 0) for each in figures) == 0
         assert _get(run, "w0", "/healthz") == "ok\n"
         for line in run.log("w0").splitlines():
             assert {"time", "level", "event"} <= json.loads(line).keys()
