@@ -45,8 +45,9 @@ def test_two_workers_make_the_records_of_memory(kafka: Kafka, prefix: str, tmp_p
         expected = take(REAL, Way())
         assert_same(run.until(expected), expected)
         figures = [run.metrics(name) for name in ("w0", "w1")]
-        assert all(each.get("offhook_streams_replay_differs_total", 0) == 0 for each in figures)
-        assert sum(each.get("offhook_streams_dead_letters_total", 0) for each in figures) == 0
+        for name in ("offhook_streams_replay_differs_total", "offhook_streams_dead_letters_total"):
+            counted = [each[name] for each in figures if name in each]  # by workers that have partitions
+            assert counted and not any(counted)
         assert _get(run, "w0", "/healthz") == "ok\n"
         for line in run.log("w0").splitlines():
             assert {"time", "level", "event"} <= json.loads(line).keys()
