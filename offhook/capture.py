@@ -6,7 +6,6 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import Any, Final
 
 from capture.counters import KINDS
@@ -25,8 +24,8 @@ from offhook.errors import DONE
 from offhook.health import HealthReports
 from offhook.monitoring import logs
 from offhook.monitoring.metrics import Sample
-from offhook.monitoring.server import Health, MonitoringServer, address
-from offhook.process import within
+from offhook.monitoring.server import Health, address, monitoring
+from offhook.process import STOP_S, within
 
 HEALTH: Final = "capture.health"
 HEALTH_S: Final = 10.0
@@ -36,7 +35,6 @@ UNPACED_US: Final = 3_600_000_000
 LIVE_US: Final = 1_000_000
 """A paced capture that is late by no more counts as live."""
 
-STOP_S: Final = 9.5
 FLUSH_S: Final = 8.0
 """How long a capture that is told to stop waits for Kafka to have everything."""
 
@@ -54,7 +52,8 @@ def run(options: argparse.Namespace) -> int:
         run_ = Capture(options, chosen, log, pace)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, run_.stop)
-        with _monitoring(run_, http):
+        well = Health(True)
+        with monitoring(http, healthy=lambda: well, ready=lambda: well, samples=run_.samples):
             run_.publish()
     return DONE
 
@@ -179,10 +178,3 @@ class Capture:
         if sensor.last_us is not None:
             yield Sample("offhook_capture_clock_seconds", (), sensor.last_us / 1e6)
         yield Sample("offhook_capture_behind_seconds", (), self.pace.behind_s)
-
-
-def _monitoring(run_: Capture, http: tuple[str, int] | None) -> "MonitoringServer | nullcontext[None]":
-    if http is None:
-        return nullcontext()
-    well = Health(True)
-    return MonitoringServer(*http, healthy=lambda: well, ready=lambda: well, samples=run_.samples)

@@ -1,8 +1,17 @@
 """How a long-running command ends."""
 
+import asyncio
+import logging
 import os
+import signal
 import sys
 import threading
+from typing import Final
+
+STOP_S: Final = 9.5
+"""Longest time to end in good order."""
+
+_log = logging.getLogger(__name__)
 
 
 def within(seconds: float) -> None:
@@ -15,3 +24,17 @@ def within(seconds: float) -> None:
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Set by SIGTERM or ^C, after which the process has STOP_S to end; called in the event loop."""
+    stop = asyncio.Event()
+
+    def stopping() -> None:
+        _log.info("stopping")
+        within(STOP_S)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping)
+    return stop

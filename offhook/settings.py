@@ -66,6 +66,9 @@ ALIASES: Final = {"SCHEMA_REGISTRY_URL": ("kafka", "schema_registry_url")}
 OF_ALL_STAGES: Final = frozenset({"sensor_gone_s", "lateness_max_s"})
 """Settings of the calls that hold for media too, unless media has its own."""
 
+CHANNELS_MAX: Final = 2000
+"""Calls in progress an account may have in a service, where nothing else is set."""
+
 SECRET: Final = re.compile(r"(?:secret|password|token|private_key)$")
 """Keys whose values are never shown."""
 
@@ -114,6 +117,14 @@ def load(options: argparse.Namespace, environment: Mapping[str, str] = os.enviro
     if problems:
         raise UsageError(str(problems[0]))
     return settings
+
+
+def with_channels(chosen: Settings) -> Settings:
+    """As a service runs: with a limit of channels, where nobody said another."""
+    if "records.channels_max" in chosen.origins:
+        return chosen
+    records = msgspec.structs.replace(chosen.records, channels_max=CHANNELS_MAX)
+    return msgspec.structs.replace(chosen, records=records)
 
 
 def collect(options: argparse.Namespace, environment: Mapping[str, str]) -> tuple[Settings, list[Problem]]:

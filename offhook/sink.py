@@ -3,10 +3,8 @@
 import argparse
 import asyncio
 import logging
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import Final
 
 import msgspec
@@ -16,8 +14,8 @@ from offhook.analyze import collect_seldom
 from offhook.errors import DONE
 from offhook.monitoring import logs
 from offhook.monitoring.metrics import Sample
-from offhook.monitoring.server import Health, MonitoringServer, address
-from offhook.process import within
+from offhook.monitoring.server import Health, address, monitoring
+from offhook.process import stop_on_signals
 from protocols.secrets import mask_secrets
 from sinks.clickhouse.client import Store
 from sinks.clickhouse.errors import OutOfReachError
@@ -26,9 +24,6 @@ from sinks.clickhouse.target import parse_target
 
 RETENTION_DAYS: Final = 25
 """Of services, where nothing else is set."""
-
-STOP_S: Final = 9.5
-"""Longest time to end in good order."""
 
 STALLED_S: Final = 120.0
 """A loop that has not gone round for so long is not healthy."""
@@ -54,11 +49,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _work(chosen: settings.Settings, options: argparse.Namespace, http: tuple[str, int] | None) -> int:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, _stop, stop)
+    stop = stop_on_signals()
     running = Running()
-    with _monitoring(running, http) as server:
+    with monitoring(http, healthy=running.healthy, ready=running.ready, samples=running.samples) as server:
         where = f"{server.host}:{server.port}" if server else None
         _log.info("sink starts", extra={"fields": {"store": str(parse_target(options.db)), "http": where}})
         store = await _opened(options.db, running, stop)
@@ -120,12 +113,6 @@ def retention_days(chosen: settings.Settings) -> int:
     return RETENTION_DAYS if days is None else days
 
 
-def _stop(stop: asyncio.Event) -> None:
-    _log.info("stopping")
-    within(STOP_S)
-    stop.set()
-
-
 class Running:
     """What the sink is doing, for whoever watches it."""
 
@@ -174,9 +161,3 @@ def sink_samples(sink: ClickHouseSink) -> Iterator[Sample]:
         yield Sample("offhook_sink_rows", (table,), rows)
     for table, rows in list(figures.refused.items()):
         yield Sample("offhook_sink_refused", (table,), rows)
-
-
-def _monitoring(running: Running, http: tuple[str, int] | None) -> "MonitoringServer | nullcontext[None]":
-    if http is None:
-        return nullcontext()
-    return MonitoringServer(*http, healthy=running.healthy, ready=running.ready, samples=running.samples)

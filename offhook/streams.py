@@ -4,11 +4,9 @@ import argparse
 import asyncio
 import gc
 import logging
-import signal
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import nullcontext
-from typing import Final
+from contextlib import AbstractContextManager
 
 import msgspec
 
@@ -21,24 +19,18 @@ from offhook import settings
 from offhook.errors import DONE, CommandError, UsageError
 from offhook.monitoring import logs
 from offhook.monitoring.metrics import Sample
-from offhook.monitoring.server import Health, MonitoringServer, address
-from offhook.process import within
+from offhook.monitoring.server import Health, MonitoringServer, address, monitoring
+from offhook.process import stop_on_signals
 from streams.channels.channels import Channels
 from streams.faust.stages import INPUTS, NAMES, plans
 from streams.faust.worker import Worker
-
-CHANNELS_MAX: Final = 2000
-"""Calls in progress an account may have, where nothing else is set."""
-
-STOP_S: Final = 9.5
-"""Longest time to end in good order."""
 
 _log = logging.getLogger(__name__)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the worker until SIGTERM or ^C."""
-    chosen = _with_defaults(settings.load(options))
+    chosen = settings.with_channels(settings.load(options))
     if options.member:
         chosen = msgspec.structs.replace(
             chosen, streams=msgspec.structs.replace(chosen.streams, member=options.member)
@@ -62,9 +54,7 @@ async def _work(
 ) -> int:
     made = plans(names, partitions, chosen.calls, chosen.records, chosen.media)
     worker = Worker(chosen.kafka, chosen.streams, made, partitions)
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, _stop, stop)
+    stop = stop_on_signals()
     with _monitoring(worker, chosen, http) as server:
         _log.info(
             "worker starts",
@@ -79,20 +69,6 @@ async def _work(
         await worker.run(stop)
     _log.info("worker ended")
     return DONE
-
-
-def _stop(stop: asyncio.Event) -> None:
-    _log.info("stopping")
-    within(STOP_S)
-    stop.set()
-
-
-def _with_defaults(chosen: settings.Settings) -> settings.Settings:
-    """The settings, with this command's own default where nobody said otherwise."""
-    if "records.channels_max" in chosen.origins:
-        return chosen
-    records = msgspec.structs.replace(chosen.records, channels_max=CHANNELS_MAX)
-    return msgspec.structs.replace(chosen, records=records)
 
 
 def _stages(text: str) -> tuple[str, ...]:
@@ -127,10 +103,7 @@ def _check(names: tuple[str, ...], partitions: dict[str, int]) -> None:
 
 def _monitoring(
     worker: Worker, chosen: settings.Settings, http: tuple[str, int] | None
-) -> "MonitoringServer | nullcontext[None]":
-    if http is None:
-        return nullcontext()
-
+) -> AbstractContextManager[MonitoringServer | None]:
     def healthy() -> Health:
         age = worker.watchdog.beat_age_s
         return Health(age < chosen.streams.stalled_s, f"the event loop has not run for {age:.0f} s")
@@ -138,8 +111,8 @@ def _monitoring(
     def ready() -> Health:
         return Health(worker.ready, "not in its group yet, or partitions are not open")
 
-    return MonitoringServer(
-        *http, healthy=healthy, ready=ready, samples=lambda: samples(worker, chosen.records.channels_max)
+    return monitoring(
+        http, healthy=healthy, ready=ready, samples=lambda: samples(worker, chosen.records.channels_max)
     )
 
 

@@ -6,6 +6,7 @@ It runs in a thread of its own, so that it answers while the process computes.
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, NamedTuple
 
 from aiohttp import web
@@ -32,6 +33,15 @@ def address(text: str) -> tuple[str, int]:
     if not (host and colon and port.isdecimal() and int(port) < 65_536):
         raise UsageError(f"--http {text}: write HOST:PORT, such as 127.0.0.1:9100")
     return host.strip("[]"), int(port)
+
+
+def monitoring(
+    http: tuple[str, int] | None, *, healthy: Check, ready: Check, samples: Samples
+) -> "AbstractContextManager[MonitoringServer | None]":
+    """A server at this host and port, where one is given; CommandError where it cannot listen."""
+    if http is None:
+        return nullcontext()
+    return MonitoringServer(*http, healthy=healthy, ready=ready, samples=samples)
 
 
 class MonitoringServer:

@@ -3,14 +3,10 @@
 import argparse
 import asyncio
 import logging
-import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from capture.counters import KINDS
 from eventlog.sqlite.log import SqliteLog
@@ -20,19 +16,16 @@ from offhook.commands.arguments import speed_of
 from offhook.errors import DONE, UsageError
 from offhook.monitoring import logs
 from offhook.monitoring.metrics import Sample
-from offhook.monitoring.server import Health, MonitoringServer, address
-from offhook.process import within
+from offhook.monitoring.server import Health, address, monitoring
+from offhook.process import stop_on_signals
 from offhook.serve_db import token
-from offhook.sink import STOP_S, retention_days, sink_samples
+from offhook.sink import retention_days, sink_samples
 from offhook.up.engine import Engine
 from protocols.secrets import mask_secrets
 from sinks.clickhouse.errors import NotInstalledError
 from sinks.clickhouse.migrate import migrate
 from sinks.clickhouse.sink import ClickHouseSink
 from sinks.deliver_log import LogDelivery
-
-CHANNELS_MAX: Final = 2000
-"""Calls in progress an account may have, where nothing else is set."""
 
 LOG: Final = "log.sqlite"
 STORE: Final = "store"
@@ -43,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 def run(options: argparse.Namespace) -> int:
     """Run until SIGTERM or ^C, or with --once until the captures are stored."""
-    chosen = _with_defaults(settings.load(options))
+    chosen = settings.with_channels(settings.load(options))
     if not 0 <= options.port <= 65535:
         raise UsageError(f"--port {options.port}: a port is 0 to 65535")
     http = address(options.http) if options.http else None
@@ -71,9 +64,7 @@ async def _serve(
         raise NotInstalledError(
             "offhook up needs ClickHouse's engine: pip install 'offhook[store]'"
         ) from None
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, _stop, stop)
+    stop = stop_on_signals()
     with open_guarded(options.db or str(Path(options.state) / STORE), create=True) as store:
         migrate(store)
         sink = ClickHouseSink(store, retention_days=retention_days(chosen), settings=chosen.sink)
@@ -82,8 +73,8 @@ async def _serve(
         parts = Parts(engine, delivery, sink, Path(options.state) / LOG, chosen.records.channels_max)
         await server.start()
         try:
-            with _monitoring(parts, http) as monitoring:
-                where = f"{monitoring.host}:{monitoring.port}" if monitoring else None
+            with monitoring(http, healthy=parts.healthy, ready=parts.ready, samples=parts.samples) as beside:
+                where = f"{beside.host}:{beside.port}" if beside else None
                 _log.info(
                     "up",
                     extra={"fields": {"store": str(store.target), "serves": server.address, "http": where}},
@@ -178,23 +169,3 @@ class Parts:
         thread = threading.Thread(target=run_, name=name, daemon=True)
         thread.start()
         return thread
-
-
-def _stop(stop: asyncio.Event) -> None:
-    _log.info("stopping")
-    within(STOP_S)
-    stop.set()
-
-
-def _with_defaults(chosen: settings.Settings) -> settings.Settings:
-    """The settings, with this command's own defaults where nobody said otherwise."""
-    if "records.channels_max" in chosen.origins:
-        return chosen
-    records = msgspec.structs.replace(chosen.records, channels_max=CHANNELS_MAX)
-    return msgspec.structs.replace(chosen, records=records)
-
-
-def _monitoring(parts: Parts, http: tuple[str, int] | None) -> "MonitoringServer | nullcontext[None]":
-    if http is None:
-        return nullcontext()
-    return MonitoringServer(*http, healthy=parts.healthy, ready=parts.ready, samples=parts.samples)
