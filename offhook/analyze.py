@@ -12,6 +12,7 @@ from kernels import compiler
 from offhook import filters, settings
 from offhook.bounds import WARNING_LINES
 from offhook.errors import DONE, FAILED, UsageError
+from offhook.output.destination import destination
 from offhook.output.writer import Row, Writer
 from offhook.pingers import merged
 from offhook.pipeline import Analysis
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     want = frozenset({selection.want})
     analysis = Analysis(options.files, chosen, want=want | KEPT if options.db else want)
     shown = Shown()
-    with _store(options.db, chosen, live=live) as keeper, _open_output(options.output) as out:
+    with _store(options.db, chosen, live=live) as keeper, destination(options.output) as out:
         writer = _writer(options, out, selection.kind, clock, live=live)
         with progress_of(analysis, sys.stderr):
             rows = keeper.rows(analysis) if keeper else iter(analysis)
@@ -149,15 +150,6 @@ def _store(
     from offhook.store import Keeper
 
     return Keeper(db, retention_days=chosen.store.retention_days or 0, live=live)
-
-
-@contextlib.contextmanager
-def _open_output(path: str | None) -> Iterator[BinaryIO]:
-    if path is None:
-        yield sys.stdout.buffer
-        return
-    with Path(path).open("wb") as out:
-        yield out
 
 
 def _check_output(options: argparse.Namespace) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from msgspec.structs import replace
@@ -14,6 +11,7 @@ from msgspec.structs import replace
 from offhook import settings
 from offhook.errors import DONE, UsageError
 from offhook.output import views
+from offhook.output.destination import destination
 from offhook.output.registrations import REGISTRATIONS
 from offhook.output.views import View
 from offhook.queries.page import (
@@ -60,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code. Raises CommandError, OSError or an error of a room."""
     clock = Clock(options.timezone or settings.load(options).offhook.timezone)
     ask = _question(options, clock)
-    with asked(options.db) as client, _open_output(options.output) as out:
+    with asked(options.db) as client, destination(options.output) as out:
         _write(options, ask(client), clock, out)
     return DONE
 
@@ -134,12 +132,3 @@ def _where(options: argparse.Namespace, page: Page, shown: int) -> str:
         return f"{shown:,} {noun}"
     rows = f"page {page.number}: {options.rows} {page.first:,} to {page.first + shown - 1:,}"
     return f"{rows}; --page {page.number + 1} has more" if page.more else f"{rows}, the last"
-
-
-@contextlib.contextmanager
-def _open_output(path: str | None) -> Iterator[BinaryIO]:
-    if path is None:
-        yield sys.stdout.buffer
-        return
-    with Path(path).open("wb") as out:
-        yield out

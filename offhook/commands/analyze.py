@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from offhook.commands.arguments import Commands, add_settings
+from offhook.commands.arguments import Commands, add_filter, add_settings
 from offhook.commands.call import add_view
 from offhook.errors import DONE, UsageError
 
@@ -26,13 +26,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         choices=("calls", "streams", "windows", "messages", "registrations"),
         default="calls",
     )
-    parser.add_argument(
-        "--filter",
-        metavar="TERMS",
-        action="append",
-        default=[],
-        help="show only what matches all terms: 'number=1202*,mos<3.5'; may be given several times",
-    )
+    add_filter(parser)
     parser.add_argument(
         "--sip-port",
         metavar="PORTS",

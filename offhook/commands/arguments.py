@@ -8,6 +8,17 @@ from offhook.errors import UsageError
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
+def add_filter(parser: argparse.ArgumentParser) -> None:
+    """Which rows: --filter."""
+    parser.add_argument(
+        "--filter",
+        metavar="TERMS",
+        action="append",
+        default=[],
+        help="show only what matches all terms: 'number=1202*,mos<3.5'; may be given several times",
+    )
+
+
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Where settings come from: --config, --voipmonitor-conf, --set."""
     group = parser.add_argument_group("settings")

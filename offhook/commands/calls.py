@@ -2,7 +2,7 @@
 
 import argparse
 
-from offhook.commands.arguments import Commands, add_settings
+from offhook.commands.arguments import Commands, add_filter, add_settings
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -16,13 +16,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--db", metavar="PATH|URL", required=True, help="the store")
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
     parser.add_argument("--rows", choices=("calls", "streams", "windows", "registrations"), default="calls")
-    parser.add_argument(
-        "--filter",
-        metavar="TERMS",
-        action="append",
-        default=[],
-        help="show only what matches all terms: 'number=1202*,mos<3.5'; may be given several times",
-    )
+    add_filter(parser)
     parser.add_argument(
         "--sort",
         metavar="FIELD[:desc]",

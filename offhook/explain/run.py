@@ -1,10 +1,8 @@
 """`offhook analyze FILE --explain [--call ID]`: what explains missing calls and missing sound."""
 
 import argparse
-import contextlib
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import BinaryIO
 
 from offhook import settings
@@ -20,6 +18,7 @@ from offhook.explain.silence import Media
 from offhook.explain.strangers import stranger_findings
 from offhook.explain.words import count
 from offhook.output.csv_rows import CsvRows
+from offhook.output.destination import destination
 from offhook.output.json_lines import JsonLines
 from offhook.output.paint import Paint
 from offhook.output.writer import Writer
@@ -36,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("standard input (-) can be read once")
     evidence = Evidence.of(options.files, settings.load(options))
     findings, well = explain(evidence, options.call)
-    with _open_output(options.output) as out:
+    with destination(options.output) as out:
         if options.format == "table":
             write_page(findings, well, out, Paint() if options.output else Paint.of(sys.stdout))
         else:
@@ -89,12 +88,3 @@ def _write_rows(findings: Sequence[Finding], kind: str, out: BinaryIO) -> None:
     for each in findings:
         writer.write(each)
     writer.finish(Summary(), Shown())
-
-
-@contextlib.contextmanager
-def _open_output(path: str | None) -> Iterator[BinaryIO]:
-    if path is None:
-        yield sys.stdout.buffer
-        return
-    with Path(path).open("wb") as out:
-        yield out
