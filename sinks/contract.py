@@ -1,13 +1,13 @@
 """What a sink promises to whoever feeds it: add, flush, and back-pressure with a time to come again.
 
 The feeder hands records over in the order of their partitions and calls `flush`. When that returns, the
-effect of all that was added is durable, and the feeder commits their offsets. When it raises
-BackPressureError, the feeder goes back to what is committed and brings the same again later: effects are
-idempotent.
+effect of all that was added from those topics is durable, and the feeder commits their offsets. When it
+raises BackPressureError, the feeder goes back to what is committed and brings the same again later: effects
+are idempotent.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 _log = logging.getLogger(__name__)
@@ -41,9 +41,10 @@ class BackPressureError(Exception):
 
 
 class Sink(Protocol):
-    """Facts in, effects out. One thread at a time uses it."""
+    """Facts in, effects out. One thread at a time uses it. `bulk` are the topics that nobody waits for."""
 
     topics: tuple[str, ...]
+    bulk: frozenset[str]
 
     @property
     def full(self) -> bool:
@@ -52,8 +53,9 @@ class Sink(Protocol):
     def add(self, place: Place, value: Any) -> None:
         """Keep a record for the next flush; BadRecordError where it never can be taken."""
 
-    def flush(self) -> list[Refusal]:
-        """Make everything added durable, and say what was refused; BackPressureError, and nothing is kept."""
+    def flush(self, topics: Collection[str]) -> list[Refusal]:
+        """Make what was added from these topics durable, and say what was refused; BackPressureError, and
+        nothing is kept, of no topic."""
 
     def drop(self) -> None:
         """Forget what was added and not flushed: it comes again."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from eventlog.kafka.wire import Wire
 from eventlog.letters import TOPIC, dead_letter, letter_place
 from eventlog.log import LogError
 from schemas.framing import FramingError
+from sinks.age import Due
 from sinks.bounds import READ_AT_ONCE
 from sinks.contract import BackPressureError, BadRecordError, Place, Refusal, Sink, by_record, say_set_aside
 from sinks.settings import SinkSettings
@@ -64,7 +65,8 @@ class KafkaDelivery:
         self._stored: dict[tuple[str, int], int] = {}
         """By partition the offset behind what is stored, where we know it."""
         self._lag: dict[tuple[str, int], int] = {}
-        self._looked = self._flushed = clock()
+        self._looked = clock()
+        self._due = Due(sink, settings, clock)
         self._kafka_away = False
 
     @property
@@ -85,7 +87,7 @@ class KafkaDelivery:
                 self.beat = self._clock()
                 await self._round(stop)
             if self._applied:
-                await self._deliver(stop)
+                await self._deliver(stop, self._sink.topics)
         finally:
             await self._reader.stop()
             await self._letters.stop()
@@ -108,8 +110,7 @@ class KafkaDelivery:
         return False
 
     async def _round(self, stop: asyncio.Event) -> None:
-        due_s = self._flushed + self._settings.batch_age_s - self._clock()
-        wait_ms = max(1, min(IDLE_MS, int(due_s * 1000))) if self._applied else IDLE_MS
+        wait_ms = max(1, min(IDLE_MS, int(self._due.wait_s(self._topics()) * 1000)))
         try:
             for record in await self._reader.read(READ_AT_ONCE, wait_ms):
                 self._take(record)
@@ -120,9 +121,12 @@ class KafkaDelivery:
             return
         if self._kafka_away:
             self._kafka_away, self.trouble = False, None
-        aged = self._clock() - self._flushed >= self._settings.batch_age_s
-        if self._applied and (aged or self._sink.full):
-            await self._deliver(stop)
+        if due := self._due.topics(self._topics()):
+            await self._deliver(stop, due)
+
+    def _topics(self) -> set[str]:
+        """What is in hand."""
+        return {topic for topic, _ in self._applied}
 
     def _take(self, record: Received) -> None:
         place, where = Place(record.topic, record.partition, record.offset), (record.topic, record.partition)
@@ -136,10 +140,12 @@ class KafkaDelivery:
         except (FramingError, BadRecordError) as error:
             self._refused.append(Refusal(place, str(error)))
 
-    async def _deliver(self, stop: asyncio.Event) -> None:
-        """Make what is in hand durable, then commit it."""
+    async def _deliver(self, stop: asyncio.Event, topics: Collection[str]) -> None:
+        """Make what is in hand of these topics durable, then commit it."""
+        self._due.begun(topics)
+        mine = [refusal for refusal in self._refused if refusal.place.topic in topics]
         try:
-            refused = by_record(self._refused + await self._flush())
+            refused = by_record(mine + await self._flush(topics))
             await self._letters.send([self._letter(*each) for each in refused])
         except BackPressureError as pressure:
             await self._go_back(stop, str(pressure), pressure.retry_s)
@@ -150,10 +156,9 @@ class KafkaDelivery:
         self.dead_letters += len(refused)
         if refused:
             say_set_aside(refused)
-        applied = self._applied
+        applied = {where: offset for where, offset in self._applied.items() if where[0] in topics}
         self._stored |= {place: offset + 1 for place, offset in applied.items()}
-        self._forget()
-        self._flushed = self._clock()
+        self._forget(topics)
         if self.trouble is not None:
             _log.info("sink delivers again")
             self.trouble = None
@@ -165,9 +170,9 @@ class KafkaDelivery:
             self._applied = {**applied, **self._applied}
             await self._go_back(stop, str(error), _RETRY_S)
 
-    async def _flush(self) -> list[Refusal]:
+    async def _flush(self, topics: Collection[str]) -> list[Refusal]:
         """In a thread: the group must hear of us meanwhile, and the loop goes round."""
-        flushing = asyncio.ensure_future(asyncio.to_thread(self._sink.flush))
+        flushing = asyncio.ensure_future(asyncio.to_thread(self._sink.flush, topics))
         while not flushing.done():
             self.beat = self._clock()
             await asyncio.wait({flushing}, timeout=1.0)
@@ -180,7 +185,7 @@ class KafkaDelivery:
             _log.warning("sink waits", extra={"fields": {"why": why, "retry_s": retry_s}})
         self.trouble = why
         self._sink.drop()
-        self._forget()
+        self._forget(self._sink.topics)
         back = False
         until = self._clock() + retry_s
         while not stop.is_set() and not (back and self._clock() >= until):
@@ -211,8 +216,10 @@ class KafkaDelivery:
                 at |= {place: min(at[place], self._stored[place]) for place in self._stored if place in at}
             self._lag = {place: max(0, end - at[place]) for place, end in ends.items() if place in at}
 
-    def _forget(self) -> None:
-        self._held, self._applied, self._refused = {}, {}, []
+    def _forget(self, topics: Collection[str]) -> None:
+        self._held = {place: held for place, held in self._held.items() if place.topic not in topics}
+        self._applied = {where: offset for where, offset in self._applied.items() if where[0] not in topics}
+        self._refused = [refusal for refusal in self._refused if refusal.place.topic not in topics]
 
     def _letter(self, place: Place, reason: str) -> Any:
         record = self._held[place]

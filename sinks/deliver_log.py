@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from eventlog.letters import TOPIC, dead_letter, letter_place
@@ -11,6 +11,7 @@ from eventlog.log import Entry, LogError
 from eventlog.sqlite.log import SqliteLog
 from schemas import framing
 from schemas.framing import FramingError
+from sinks.age import Due
 from sinks.bounds import READ_AT_ONCE
 from sinks.contract import BackPressureError, BadRecordError, Place, Refusal, Sink, by_record, say_set_aside
 from sinks.settings import SinkSettings
@@ -44,7 +45,7 @@ class LogDelivery:
         self._next: dict[tuple[str, int], int] = {}
         self._values: dict[Place, Entry] = {}
         self._refused: list[Refusal] = []
-        self._flushed = clock()
+        self._due = Due(sink, settings, clock)
         for topic in sink.topics:
             for number in range(log.partitions(topic)):
                 log.subscribe(owner, topic, number)
@@ -61,15 +62,14 @@ class LogDelivery:
             if not self.step(stop):
                 stop.wait(LOOK_S)
         while self._read():
-            if not self._deliver(stop):
+            if not self._deliver(stop, self._sink.topics):
                 return
 
     def step(self, stop: threading.Event) -> bool:
         """Take what there is, and write it when it is due; False where there was nothing new."""
         taken = self._read()
-        aged = self._clock() - self._flushed >= self._settings.batch_age_s
-        if self._values and (aged or self._sink.full):
-            self._deliver(stop)
+        if due := self._due.topics({place.topic for place in self._values}):
+            self._deliver(stop, due)
         return taken > 0
 
     def _read(self) -> int:
@@ -104,11 +104,13 @@ class LogDelivery:
         except BadRecordError as error:
             self._refused.append(Refusal(place, str(error)))
 
-    def _deliver(self, stop: threading.Event) -> bool:
-        """Make what is in hand durable, then note it; False where the sink would not."""
+    def _deliver(self, stop: threading.Event, topics: Collection[str]) -> bool:
+        """Make what is in hand of these topics durable, then note it; False where the sink would not."""
+        self._due.begun(topics)
+        mine = [refusal for refusal in self._refused if refusal.place.topic in topics]
         try:
-            refused = by_record(self._refused + self._sink.flush())
-            self._note(refused)
+            refused = by_record(mine + self._sink.flush(topics))
+            self._note(refused, topics)
         except BackPressureError as pressure:
             self._wait(stop, str(pressure), pressure.retry_s)
             return False
@@ -118,14 +120,14 @@ class LogDelivery:
         self.dead_letters += len(refused)
         if refused:
             say_set_aside(refused)
-        self._values, self._refused = {}, []
-        self._flushed = self._clock()
+        self._values = {place: entry for place, entry in self._values.items() if place.topic not in topics}
+        self._refused = [refusal for refusal in self._refused if refusal.place.topic not in topics]
         if self.trouble is not None:
             _log.info("sink delivers again")
             self.trouble = None
         return True
 
-    def _note(self, refused: list[Refusal]) -> None:
+    def _note(self, refused: list[Refusal], topics: Collection[str]) -> None:
         """Offsets and dead letters, in one transaction."""
         with self._log.transaction(self._owner) as step:
             for place, reason in refused:
@@ -144,7 +146,7 @@ class LogDelivery:
                 number, key = letter_place(letter, self._log.partitions(TOPIC))
                 step.append(TOPIC, number, key, letter)
             for (topic, number), following in self._next.items():
-                if following > 0:
+                if following > 0 and topic in topics:
                     step.applied(topic, number, following - 1)
 
     def _wait(self, stop: threading.Event, why: str, retry_s: float) -> None:

@@ -5,7 +5,7 @@ A row written again replaces itself, so that a batch may come twice. `stored_at`
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final, NamedTuple
 
 from schemas.capture_health import CaptureHealth
@@ -57,6 +57,7 @@ class ClickHouseSink:
     """The sink of one store (sinks.contract.Sink). `account` and `site` are those of rows that name none."""
 
     topics: tuple[str, ...] = tuple(_KINDS)
+    bulk: frozenset[str] = frozenset({"media.windows", "rtp.unmatched"})
 
     def __init__(
         self,
@@ -76,12 +77,14 @@ class ClickHouseSink:
         self._writers: dict[Owner, Writer] = {}
         self._failed = 0
         self._rows: dict[str, list[_Row]] = {}
-        self._count = self._bytes = 0
+        self._count: Counter[str] = Counter()
+        self._bytes: Counter[str] = Counter()
 
     @property
     def full(self) -> bool:
         """Whether a batch is complete."""
-        return self._count >= self._settings.batch_rows or self._bytes >= self._settings.batch_mb << 20
+        settings = self._settings
+        return self._count.total() >= settings.batch_rows or self._bytes.total() >= settings.batch_mb << 20
 
     def add(self, place: Place, value: Any) -> None:
         """Keep a record for the next flush; BadRecordError where it is not what its topic carries."""
@@ -94,14 +97,15 @@ class ClickHouseSink:
             if not rows and not value.streams and not value.ended:
                 return  # it only tells the time
         self._rows.setdefault(place.topic, []).append(_Row(place, value))
-        self._count += rows
-        self._bytes += row_bytes(value) * rows
+        self._count[place.topic] += rows
+        self._bytes[place.topic] += row_bytes(value) * rows
 
-    def flush(self) -> list[Refusal]:
-        """Write everything added; BackPressureError where the store takes nothing now."""
+    def flush(self, topics: Collection[str] = tuple(_KINDS)) -> list[Refusal]:
+        """Write what was added from these topics; BackPressureError where the store takes nothing now."""
         began = time.monotonic()
+        due = {topic: self._rows[topic] for topic in topics if topic in self._rows}
         try:
-            refused = [refusal for group in self._groups() for refusal in self._write(*group)]
+            refused = [refusal for group in self._groups(due) for refusal in self._write(*group)]
         except StoreError as error:
             self.drop()
             self.figures.failures += 1
@@ -109,7 +113,8 @@ class ClickHouseSink:
             self._failed = min(self._failed + 1, 10)
             raise BackPressureError(str(error), retry_s) from error
         self._failed = 0
-        self.drop()
+        for topic in due:
+            del self._rows[topic], self._count[topic], self._bytes[topic]
         self.figures.batches += 1
         self.figures.insert_s += time.monotonic() - began
         self.figures.stored_at = time.time()
@@ -118,22 +123,23 @@ class ClickHouseSink:
     def drop(self) -> None:
         """Forget what was added and not flushed."""
         self._rows = {}
-        self._count = self._bytes = 0
+        self._count.clear()
+        self._bytes.clear()
 
-    def _groups(self) -> Iterator[tuple[Table, Owner, list[_Row]]]:
+    def _groups(self, due: dict[str, list[_Row]]) -> Iterator[tuple[Table, Owner, list[_Row]]]:
         """What is written in one go: rows of one table and, where they do not name it, of one owner.
 
-        Windows go first: what they say of streams without a call is asked for by those.
+        Windows go before streams without a call: what they say of these is asked for.
         """
-        yield from self._windows()
-        yield from self._unmatched()
-        for topic, rows in self._rows.items():
+        for topic, rows in due.items():
             _, table = _KINDS[topic]
             if not table.stamped:
                 yield table, self._owner, rows
+        yield from self._windows(due.get("media.windows", []))
+        yield from self._unmatched(due.get("rtp.unmatched", []))
 
-    def _windows(self) -> Iterator[tuple[Table, Owner, list[_Row]]]:
-        batches = [(each.place, each.row) for each in self._rows.get("media.windows", ())]
+    def _windows(self, due: list[_Row]) -> Iterator[tuple[Table, Owner, list[_Row]]]:
+        batches = [(each.place, each.row) for each in due]
         if not batches:
             return
         by_owner: dict[Owner, list[_Row]] = {}
@@ -143,8 +149,7 @@ class ClickHouseSink:
         for owner, rows in by_owner.items():
             yield tables.RTP_WINDOWS, owner, rows
 
-    def _unmatched(self) -> Iterator[tuple[Table, Owner, list[_Row]]]:
-        streams = self._rows.get("rtp.unmatched", ())
+    def _unmatched(self, streams: list[_Row]) -> Iterator[tuple[Table, Owner, list[_Row]]]:
         if not streams:
             return
         known = self.descriptions.owners(each.row.stream_id for each in streams)

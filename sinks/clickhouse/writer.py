@@ -63,6 +63,8 @@ class Writer:
         self._retention_days = retention_days
         self._now_us = now_us
         self._kept: dict[str, tuple[Table, list[Any]]] = {}
+        self._types: dict[str, Sequence[Any]] = {}
+        """The types of each table's columns, asked for once."""
         self._bytes: dict[str, int] = {}
 
     def add(self, table: Table, row: Any) -> None:
@@ -126,9 +128,14 @@ class Writer:
             self._send(table.name, names, [readable(column) for column in columns])
 
     def _send(self, name: str, names: list[str], columns: Columns) -> None:
+        client = self._store.client
         with self._store.errors():
             try:
-                self._store.client.insert(name, columns, column_names=names, column_oriented=True)
+                if name not in self._types:
+                    self._types[name] = client.create_insert_context(name, names).column_types
+                client.insert(
+                    name, columns, column_names=names, column_types=self._types[name], column_oriented=True
+                )
             except UnicodeEncodeError:
                 raise
             except _UNWRITABLE as error:

@@ -27,7 +27,7 @@ from streams.faust.figures import Figures
 from streams.faust.journal import Journal, Step
 from streams.faust.replay import Past, Span, read_past
 from streams.faust.settings import StreamsSettings
-from streams.faust.stages import EVENTS, Plan
+from streams.faust.stages import EVENTS, NAMES, Plan
 from streams.stage import EVERY_PARTITION, Fact, Input, Stage
 
 AGAIN_S: Final = 0.3
@@ -84,6 +84,12 @@ class Partition:
         if plan.name == "calls":
             self._tasks.append(asyncio.create_task(self._run(self._look)))
 
+    @property
+    def _turn(self) -> float:
+        """Its place among all partitions, 0 to 1: they save one after the other, not all at once."""
+        count = self._shared.partitions[self.plan.inputs[0]]
+        return (self.number + NAMES.index(self.plan.name) / len(NAMES)) / count
+
     # -- opening -------------------------------------------------------------------------------------
 
     @property
@@ -118,7 +124,7 @@ class Partition:
             stage.restore(state)
         await self._replay(stage, journal)
         self.stage, self._journal, self._journal_bytes = stage, journal, 0
-        self._saved_at = time.monotonic()
+        self._saved_at = time.monotonic() - self._turn * self._shared.options.checkpoint_s
         self._counted = dict(stage.counters)  # type: ignore[attr-defined]
         self.figures.opened += 1
         self.figures.moved = time.monotonic()
