@@ -50,6 +50,8 @@ class Calls:
             Fact("media.endpoints", EVERY_PARTITION, routing(batch.account, batch.site), batch)
             for batch in heard.endpoints
         ]
+        for site, unread in heard.unread.items():
+            self.records.sip_unread(site, unread)
         self.records.calls(heard.changed, heard.clocks)
         for row in self.registrations.advance(heard.outside, heard.reached, heard.clocks):
             key = row.registration_id.encode()

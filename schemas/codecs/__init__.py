@@ -17,7 +17,7 @@ from schemas.media_endpoints import (
     EndpointOpened,
     Payload,
 )
-from schemas.media_windows import Digit, Gap, RtcpSummary, StreamInfo
+from schemas.media_windows import Digit, Gap, RtcpSummary, StreamInfo, Unread
 from schemas.pcap_index import PcapFlow, PcapSegment
 from schemas.registrations import Registration
 from schemas.rtcp_packets import RtcpBatch, RtcpPacket
@@ -44,7 +44,7 @@ def _codec(*classes: type) -> Codec:
     return Codec({kind.__name__: kind for kind in classes})
 
 
-_WINDOWS: Final = _codec(StreamInfo, Payload, Gap, Digit, RtcpSummary)
+_WINDOWS: Final = _codec(StreamInfo, Payload, Gap, Digit, RtcpSummary, Unread)
 _ENDPOINTS: Final = _codec(EndpointBatch, EndpointOpened, EndpointClosed, CallAnswered, CallEnded, Payload)
 
 CODECS: Final[Mapping[str, Codec]] = {
