@@ -89,9 +89,9 @@ def _facts(output: RecordsOutput) -> list[Fact]:
     for record in output.records:
         key = record.cdr_id.encode()
         facts.append(Fact("cdr", key, key, record))
-    for stream in output.unmatched:
-        key = stream.stream_id.encode()
-        facts.append(Fact("rtp.unmatched", key, key, stream))
+    for unmatched in output.unmatched:
+        key = unmatched.stream.stream_id.encode()
+        facts.append(Fact("rtp.unmatched", key, key, unmatched))
     for rejected in output.rejected:
         key = rejected.cdr_id.encode()
         facts.append(Fact("cdr.rejected", key, key, rejected))

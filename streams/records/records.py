@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from schemas.cdr import CallRecord, StreamRecord
+from schemas.cdr import CallRecord, UnmatchedStream
 from schemas.cdr_rejected import RejectedCall
 from schemas.channels import ChannelBatch, ChannelDecision, ChannelEvent
 from schemas.clock import END_OF_CAPTURE
@@ -40,7 +40,7 @@ class RecordsOutput(msgspec.Struct):
 
     records: list[CallRecord] = []
     rejected: list[RejectedCall] = []
-    unmatched: list[StreamRecord] = []
+    unmatched: list[UnmatchedStream] = []
     channels: list[ChannelBatch] = []
     closed: list[str] = []
 
@@ -369,15 +369,15 @@ class Records:
                     found.append(record)
         return found
 
-    def _unmatched(self) -> list[StreamRecord]:
+    def _unmatched(self) -> list[UnmatchedStream]:
         found = []
         for heard in self._media.ended_unmatched():
             info = heard.infos[NO_CALL]
             view = StreamView(heard, info, self._media.sums.sums(heard), None)
             if view.packets:
-                found.append(stream_record(view))
+                found.append(UnmatchedStream(*heard.owner, stream_record(view)))
             self._media.forget(heard)
-        found.sort(key=lambda stream: (stream.first_time, stream.stream_id))
+        found.sort(key=lambda each: (each.stream.first_time, each.stream.stream_id))
         return found
 
     # --- channels ---
