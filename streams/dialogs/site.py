@@ -95,6 +95,9 @@ class Site:
 
     def apply(self, batch: SipBatch) -> None:
         """Queue a sensor's messages and take its watermark."""
+        if self.now_us >= END_OF_CAPTURE:
+            self.register.counters["sip-after-end"] += len(batch.messages)
+            return
         if batch.messages:
             sensor, arrived, queue = batch.sensor, self.arrived, self.queue
             last = self.last_us.get(sensor, NOT_STARTED)

@@ -96,6 +96,9 @@ class SiteMedia:
 
     def take_rtp(self, batch: RtpBatch) -> None:
         """Queue a batch; flows are described, nothing is measured yet."""
+        if self.told >= END_OF_CAPTURE:
+            self.counters["rtp-after-end"] += len(batch.arrival_us)
+            return
         unread = unread_before(batch, self.clock.topics[RTP], self.counters)
         if unread is not None:
             self.unread.append(Unread(unread.from_us, unread.to_us + FLOW_DESCRIBED_US))
@@ -134,6 +137,9 @@ class SiteMedia:
 
     def take_rtcp(self, batch: RtcpBatch) -> None:
         """Queue RTCP packets."""
+        if self.told >= END_OF_CAPTURE:
+            self.counters["rtcp-after-end"] += len(batch.packets)
+            return
         unread_before(batch, self.clock.topics[RTCP], self.counters)
         if self._heard(RTCP, RTP, batch):
             self.counters["rtcp-late"] += sum(packet.time_us < self.told for packet in batch.packets)
