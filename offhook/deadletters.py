@@ -5,6 +5,7 @@ The letters lie in Kafka, or with --state in the log of `offhook up`.
 
 import argparse
 import asyncio
+import sys
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -88,7 +89,10 @@ def _opened(options: argparse.Namespace) -> AbstractAsyncContextManager[Letters]
 
 
 async def _list(log: Letters, options: argparse.Namespace) -> int:
-    for found in _wanted(await _all(log), options):
+    letters = _wanted(await _all(log), options)
+    if not letters:
+        print("offhook: there are no dead letters", file=sys.stderr)
+    for found in letters:
         letter = found.letter
         if options.format == "json":
             print(json_line({"letter": found.name} | readable(letter)))
@@ -116,6 +120,8 @@ async def _replay(log: Letters, options: argparse.Namespace) -> int:
         letters = _wanted(await _all(log), options)
     else:
         letters = [Letter(*_parse(name), await _one(log, name)) for name in options.letters]
+    if not letters:
+        print("offhook: there are no dead letters to replay", file=sys.stderr)
     failed = False
     for found in letters:
         try:
