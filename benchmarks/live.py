@@ -7,9 +7,9 @@ by `offhook capture --speed 1`; one stream worker and one sink make rows of it i
 while all calls are in progress: CPU of capture, worker and sink together as a share of one core (limit 1;
 broker and store engine apart), octets a packet in rtp.packets (limit 4), the time from a BYE to its row in
 the answer of a query that is asked after each batch of the sink (limit 2 s at p95), and the most memory of
-each process in the second and in the last third (limit: 10 % and 10 MB more). Stored calls are held to the truth;
-those over the limit of 2000 channels have to be in `cdr_rejected`. `--folder` keeps the capture for another
-run (2.3 GB for 30 s).
+each process in the second and in the last third (limit: 10 % and 10 MB more). Stored calls are held to the
+truth; those over the limit of 2000 channels have to be in `cdr_rejected`. `--folder` keeps the capture for
+another run (2.3 GB for 30 s).
 """
 
 import argparse

@@ -6,6 +6,8 @@ from itertools import chain
 from operator import itemgetter
 from typing import Generic, TypeVar
 
+import msgspec
+
 from capture import layout as at
 from capture.block import Block
 from capture.counters import DISCARDS, PACKETS, zeros
@@ -49,6 +51,7 @@ class Sensor:
         self._rtcp: _Held[RtcpPacket] = _Held()
         self._counts = zeros()
         self._watermark = NOT_STARTED
+        self._serial = 0  # of the next batches
 
     @property
     def counters(self) -> dict[str, int]:
@@ -195,10 +198,12 @@ class Sensor:
     def _send(self, clock_us: int) -> list[Batch]:
         account, site, name = self.account, self.site, self.name
         watermark_us = clock_us - 1  # what comes at the watermark itself is still to be said
+        serial, self._serial = self._serial, self._serial + 1
+        rtp = self._dissector.flows.take(account, site, name, clock_us, watermark_us)
         return [
-            SipBatch(account, site, name, clock_us, self._sip.take(watermark_us)),
-            RtcpBatch(account, site, name, clock_us, self._rtcp.take(watermark_us)),
-            self._dissector.flows.take(account, site, name, clock_us, watermark_us),
+            SipBatch(account, site, name, clock_us, self._sip.take(watermark_us), serial=serial),
+            RtcpBatch(account, site, name, clock_us, self._rtcp.take(watermark_us), serial=serial),
+            msgspec.structs.replace(rtp, serial=serial),
         ]
 
 

@@ -26,6 +26,7 @@ from offhook.monitoring import logs
 from offhook.monitoring.metrics import Sample
 from offhook.monitoring.server import Health, address, monitoring
 from offhook.process import STOP_S, within
+from offhook.site_end import SiteEnd
 
 HEALTH: Final = "capture.health"
 HEALTH_S: Final = 10.0
@@ -77,6 +78,7 @@ class Capture:
         self._publisher = self._once or Publisher(log)
         pace.skips = self._once is not None and self._once.skips
         self._ends = not options.no_end
+        self._site_end = SiteEnd(log, options.account, options.site)
         self._stopped = threading.Event()
         self._health = HealthReports(self.sensor, "file")
 
@@ -99,6 +101,12 @@ class Capture:
                 }
             },
         )
+        if not published and self._site_end.said:
+            _log.warning(
+                "site has ended: unless other sensors of it go on, nothing of this capture will be taken;"
+                " give it a --site of its own",
+                extra={"fields": {"account": self.sensor.account, "site": self.sensor.site}},
+            )
         next_report = time.monotonic() + HEALTH_S
         self._take(self.sensor.flush())  # it is there: its site waits for it
         for block, due in paced(self._source, self.pace):
@@ -118,6 +126,8 @@ class Capture:
             self._once.flush()
         self._report()
         self.log.flush(FLUSH_S if stopped else None)
+        if self._ends and not stopped:
+            self._site_end.say()
         self.finished = True
         _log.info(
             "capture ended",

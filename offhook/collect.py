@@ -56,7 +56,7 @@ class Collector:
         for entry in runner.facts("rtp.unmatched"):
             self.streams += 1
             if "streams" in self.want:
-                yield entry.value
+                yield entry.value.stream
         if "windows" in self.want:
             for entry in runner.facts("media.windows"):
                 yield from self._windows(entry.value)

@@ -57,7 +57,7 @@ async def _work(chosen: settings.Settings, options: argparse.Namespace, http: tu
         store = await _opened(options.db, running, stop)
         if store is not None:
             with store:
-                await _deliver(store, chosen, options, running, stop)
+                await _deliver(store, chosen, running, stop)
     _log.info("sink ended")
     return DONE
 
@@ -65,19 +65,12 @@ async def _work(chosen: settings.Settings, options: argparse.Namespace, http: tu
 async def _deliver(
     store: Store,
     chosen: settings.Settings,
-    options: argparse.Namespace,
     running: "Running",
     stop: asyncio.Event,
 ) -> None:
     from sinks.deliver_kafka import KafkaDelivery
 
-    sink = ClickHouseSink(
-        store,
-        retention_days=retention_days(chosen),
-        settings=chosen.sink,
-        account=options.account,
-        site=options.site,
-    )
+    sink = ClickHouseSink(store, retention_days=retention_days(chosen), settings=chosen.sink)
     delivery = KafkaDelivery(chosen.kafka, sink, chosen.sink, mask=mask_secrets)
     running.sink, running.delivery = sink, delivery
     await delivery.run(stop)

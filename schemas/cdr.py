@@ -121,6 +121,14 @@ class StreamRecord(msgspec.Struct, frozen=True, gc=False):
     rtcp: RtcpFigures | None
 
 
+class UnmatchedStream(msgspec.Struct, frozen=True, gc=False):
+    """`rtp.unmatched`: a stream that no call announced, and where it was heard."""
+
+    account: str
+    site: str
+    stream: StreamRecord
+
+
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One call: all dialogs of one INVITE."""
 

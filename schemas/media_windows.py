@@ -143,12 +143,22 @@ class RtcpSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     xr_mos_cq: int
 
 
+class Unread(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Batches of a sensor are missing: what it said of the time from `from_us` to `to_us` was never read.
+
+    Since NOT_STARTED where nothing was ever read of it before.
+    """
+
+    from_us: int
+    to_us: int
+
+
 class WindowBatch(msgspec.Struct, frozen=True):
     """Rows from one media partition (`source`) for one calls partition, up to `clock_us`.
 
     `rows` is (n, COLUMNS) int64; `row_stream` (n,) the stream of each row; a stream with several owners
     in this partition is described once an owner in `streams` and has its rows once. `ended` lists streams
-    of which nothing more comes.
+    of which nothing more comes, `unread` the times of which RTP of the site is missing.
     """
 
     account: str
@@ -162,3 +172,4 @@ class WindowBatch(msgspec.Struct, frozen=True):
     digits: list[Digit]
     rtcp: list[RtcpSummary]
     ended: list[int]
+    unread: list[Unread] = []

@@ -18,6 +18,7 @@ class RtcpBatch(msgspec.Struct, frozen=True):
     """A batch; `packets` in event-time order, `clock_us` the sensor's watermark after it.
 
     `behind_us`: how far the publisher lies behind what was captured, 0 live, more while it sends its spool.
+    `serial` counts the sensor's batches since it began, from 0: where one is missing, it was never read.
     """
 
     account: str
@@ -26,3 +27,4 @@ class RtcpBatch(msgspec.Struct, frozen=True):
     clock_us: int
     packets: list[RtcpPacket]
     behind_us: int = 0
+    serial: int = 0

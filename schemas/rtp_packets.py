@@ -60,7 +60,8 @@ class RtpBatch(msgspec.Struct, frozen=True):
     payload's length in bytes (without padding). `copies[i]`: mirrored copies dropped at capture.
     Payloads of at most 8 bytes (RFC 4733): packet `small_at[j]` has the bytes `small[j, :length]`.
     UDPTL flows have ssrc, timestamp and marker_type 0. `behind_us`: how far the publisher lies behind what
-    was captured, 0 live, more while it sends its spool.
+    was captured, 0 live, more while it sends its spool. `serial` counts the sensor's batches since it began,
+    from 0: where a number is missing, one was never read.
     """
 
     account: str
@@ -79,6 +80,7 @@ class RtpBatch(msgspec.Struct, frozen=True):
     small_at: I32  # (j,)
     small: U8  # (j, 8)
     behind_us: int = 0
+    serial: int = 0
 
     def __eq__(self, other: object) -> bool:
         """Equal columns, not equal objects."""

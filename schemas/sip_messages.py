@@ -26,6 +26,7 @@ class SipBatch(msgspec.Struct, frozen=True):
     """A batch; `messages` in event-time order, `clock_us` the sensor's watermark after it.
 
     `behind_us`: how far the publisher lies behind what was captured, 0 live, more while it sends its spool.
+    `serial` counts the sensor's batches since it began, from 0: where one is missing, it was never read.
     """
 
     account: str
@@ -34,3 +35,4 @@ class SipBatch(msgspec.Struct, frozen=True):
     clock_us: int
     messages: list[SipPacket]
     behind_us: int = 0
+    serial: int = 0

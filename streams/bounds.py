@@ -26,6 +26,10 @@ RTCP_SOURCES_MAX = 100_000
 RTCP_QUEUE_MAX = 4096
 """RTCP reports waiting for one stream's next row; older ones are folded first."""
 
+FLOW_DESCRIBED_US = 5_000_000
+"""A flow is described anew after this long at most: until then packets of one whose description is missing
+belong to nobody."""
+
 # --- Dialogs ---
 
 SIP_EVENTS_FIRST = 192
@@ -111,6 +115,9 @@ STREAMS_PER_CALL_MAX = 64
 
 RELATED_MAX = 16
 """Other calls a record names."""
+
+UNREAD_SPANS = 64
+"""Times a site keeps of which batches were never read; the earliest become one."""
 
 ORPHANS_MAX = 10_000
 """Calls not heard of whose streams wait for them; streams of further ones are dropped."""

@@ -50,6 +50,8 @@ class Calls:
             Fact("media.endpoints", EVERY_PARTITION, routing(batch.account, batch.site), batch)
             for batch in heard.endpoints
         ]
+        for site, unread in heard.unread.items():
+            self.records.sip_unread(site, unread)
         self.records.calls(heard.changed, heard.clocks)
         for row in self.registrations.advance(heard.outside, heard.reached, heard.clocks):
             key = row.registration_id.encode()
@@ -87,9 +89,9 @@ def _facts(output: RecordsOutput) -> list[Fact]:
     for record in output.records:
         key = record.cdr_id.encode()
         facts.append(Fact("cdr", key, key, record))
-    for stream in output.unmatched:
-        key = stream.stream_id.encode()
-        facts.append(Fact("rtp.unmatched", key, key, stream))
+    for unmatched in output.unmatched:
+        key = unmatched.stream.stream_id.encode()
+        facts.append(Fact("rtp.unmatched", key, key, unmatched))
     for rejected in output.rejected:
         key = rejected.cdr_id.encode()
         facts.append(Fact("cdr.rejected", key, key, rejected))

@@ -37,6 +37,8 @@ class SiteClock(msgspec.Struct):
     first_us: int = NOT_STARTED  # first watermark of any source
     behind: dict[Source, int] = {}  # of those that catch up
     sent_us: int = NOT_STARTED  # what was last sent on
+    serials: dict[Source, int] = {}
+    """Number of the last batch read of each sensor (streams/unread.py)."""
     topics: dict[str, "SiteClock"] = {}
     """Clocks of the sensors by topic, where each topic is a source."""
 

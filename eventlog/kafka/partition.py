@@ -11,15 +11,15 @@ exact (measured under every kind of crash; see docs/architecture.md):
    ahead of Kafka: the stage must be made anew from what `open` returns. After FencedError end the process.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping
 
 from eventlog.kafka.bounds import COMMIT_S
 from eventlog.kafka.errors import KafkaLogError
+from eventlog.kafka.owner import Owner
 from eventlog.kafka.restore import read_state
 from eventlog.kafka.settings import KafkaSettings
 from eventlog.kafka.state import Place, StatePieces, applied_offsets, applied_record
-from eventlog.kafka.transactor import Record, Transactor
+from eventlog.kafka.transactor import Record
 from eventlog.topics import BY_NAME
 
 
@@ -37,41 +37,24 @@ class Guard:
         return True
 
 
-class StagePartition:
+class StagePartition(Owner):
     """Partition `number` of a stage; its state is partition `number` of STAGE.state.
 
     A commit that takes more than `commit_s` fails, its outcome unknown.
     """
 
     def __init__(self, settings: KafkaSettings, stage: str, number: int, commit_s: float = COMMIT_S) -> None:
-        self.owner = f"{stage}-{number}"
+        super().__init__(settings, f"{stage}-{number}", commit_s)
         self._topic = f"{stage}.state"
         if self._topic not in BY_NAME:
             raise KafkaLogError(f"no topic {self._topic} in the catalogue")
-        self._settings = settings
         self._number = number
-        self._transactor = Transactor(settings, self.owner, commit_s)
         self._pieces = StatePieces()
-        self._lock = asyncio.Lock()
-        self.applied: dict[Place, int] = {}
-        """By topic and partition the last offset that is applied and committed."""
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it can commit: opened, and nothing failed since."""
-        return self._transactor.is_open
-
-    async def open(self) -> dict[bytes, bytes]:
-        """Fence the former owner, settle its last step, and read the state; UnavailableError, StateError."""
-        async with self._lock:
-            await self._transactor.open()
-            try:
-                records = await read_state(self._settings, self._topic, self._number)
-                self.applied = applied_offsets(records)
-                return self._pieces.read(records)
-            except BaseException:
-                await self._transactor.close()
-                raise
+    async def _restored(self) -> dict[bytes, bytes]:
+        records = await read_state(self._settings, self._topic, self._number)
+        self.applied = applied_offsets(records)
+        return self._pieces.read(records)
 
     def guard(self) -> Guard:
         """For the events of the next step."""
@@ -93,10 +76,7 @@ class StagePartition:
         (a record that no broker will take: a defect of the stage). Nothing of the step is seen then, unless
         the outcome is unknown, which the next `open` settles.
         """
-        moved = {place: offset for place, offset in applied.items() if offset != self.applied.get(place, -1)}
-        for (topic, partition), offset in moved.items():
-            if offset < self.applied.get((topic, partition), -1):
-                raise KafkaLogError(f"{self.owner}: {topic}/{partition} cannot go back to {offset}")
+        moved = self._moved(applied)
         records = [
             Record(self._topic, self._number, key, value) for key, value in self._pieces.records(changes)
         ]
@@ -110,8 +90,3 @@ class StagePartition:
                 await self._transactor.commit(records)
             self._pieces.keep(changes)
             self.applied |= moved
-
-    async def close(self) -> None:
-        """Let it go, after a step that is under way."""
-        async with self._lock:
-            await self._transactor.close()

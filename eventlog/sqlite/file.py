@@ -44,7 +44,7 @@ def open_file(path: Path, settings: SqliteSettings) -> sqlite3.Connection:
             raise
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
-            raise LogError(f"{path}: another process has this log open") from None
+            raise LogError(f"{path}: another process has this log open (offhook up?): end it first") from None
         raise LogError(f"{path}: cannot be opened: {error}") from None
     except sqlite3.DatabaseError as error:
         raise LogError(f"{path}: is no log of offhook: {error}") from None

@@ -137,6 +137,12 @@ class SqliteLog:
 
     def read(self, topic: str, partition: int, offset: int, limit: int | None = None) -> list[Entry]:
         """Records from `offset` on, in order, at most `limit`; LogError where they were forgotten."""
+        found = self.read_encoded(topic, partition, offset, limit)
+        decode = framing.decode if BY_NAME[topic].schema is not None else bytes
+        return [entry._replace(value=decode(entry.value)) for entry in found]
+
+    def read_encoded(self, topic: str, partition: int, offset: int, limit: int | None = None) -> list[Entry]:
+        """The same as stored: values are bytes, whether they can be decoded or not."""
         with self._lock:
             place = self._partition(topic, partition)
             if offset < place.first:
@@ -147,8 +153,7 @@ class SqliteLog:
                 "SELECT id, key, value FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
                 (place.base + offset, place.base + place.next, -1 if limit is None else limit),
             ).fetchall()
-        decode = framing.decode if BY_NAME[topic].schema is not None else bytes
-        return [Entry(number - place.base, key, decode(value)) for number, key, value in rows]
+        return [Entry(number - place.base, key, value) for number, key, value in rows]
 
     def start(self, topic: str, partition: int) -> int:
         """The offset of the oldest record kept."""

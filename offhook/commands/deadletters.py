@@ -28,11 +28,16 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         action.add_argument("--source", metavar="NAME", help="refused by this stage, sink or sensor")
         action.add_argument("--topic", metavar="TOPIC", help="of records of this topic")
     for action in (listing, show, replay):
+        action.add_argument(
+            "--state",
+            metavar="FOLDER",
+            help="of `offhook up`, which has to be ended: its log instead of Kafka",
+        )
         add_kafka(action)
 
 
 def run(options: argparse.Namespace) -> int:
     """List, show or replay."""
-    from offhook.kafka import deadletters
+    from offhook import deadletters
 
     return deadletters.run(options)

@@ -22,12 +22,6 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     clickhouse.add_argument("--member", metavar="NAME", help="a fixed name of this sink (sink.member)")
     clickhouse.add_argument(
-        "--account", metavar="NAME", default="local", help="of streams that name none (default: local)"
-    )
-    clickhouse.add_argument(
-        "--site", metavar="NAME", default="local", help="of streams that name none (default: local)"
-    )
-    clickhouse.add_argument(
         "--http", metavar="HOST:PORT", help="serve /healthz, /readyz and /metrics there; port 0: a free one"
     )
     add_kafka(clickhouse)

@@ -7,7 +7,7 @@ import numpy as np
 
 from offhook.output.json_lines import with_times
 from offhook.text import without_surrogates
-from schemas.cdr import CallRecord, StreamRecord
+from schemas.cdr import CallRecord, StreamRecord, UnmatchedStream
 from schemas.media_windows import W, WindowBatch
 from schemas.registrations import Registration
 from schemas.rtp_packets import FlowKind, FlowRows, RtpBatch
@@ -20,6 +20,8 @@ _WINDOW_COLUMNS: Final = {column.value: column.name.lower() for column in W}
 
 def readable(value: Any) -> Any:
     """The event in dictionaries, lists, text and numbers. Times are µs since the epoch, but for records."""
+    if isinstance(value, UnmatchedStream):
+        return {"account": value.account, "site": value.site, "stream": readable(value.stream)}
     if isinstance(value, _WITH_TIMES):
         return msgspec.to_builtins(with_times(value))
     if isinstance(value, RtpBatch):

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import sys
 
 import msgspec
 
@@ -21,6 +22,11 @@ def run(options: argparse.Namespace) -> int:
     reports = asyncio.run(work(chosen))
     for report in reports:
         print(_json(report) if options.format == "json" else _lines(report))
+    missing = [report.name for report in reports if report.found is Found.MISSING]
+    if missing:
+        print(
+            f"offhook: {len(missing)} topics are missing: offhook topics create makes them", file=sys.stderr
+        )
     wrong = any(report.wrong_partitions or report.found is Found.MISSING for report in reports)
     return FAILED if wrong else DONE
 

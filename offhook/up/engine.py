@@ -55,6 +55,10 @@ class Engine:
         self.stages = Stages(log, settings)
         if self._published and not self._published.ended:
             self.source = FileSource(self._published.run, speed, settings.capture)
+        elif files:
+            _log.info(
+                "these captures were taken before: nothing to do", extra={"fields": {"files": list(files)}}
+            )
         self._trimmed = time.monotonic()
 
     def stop(self) -> None:

@@ -20,6 +20,7 @@ from offhook.monitoring.server import Health, address, monitoring
 from offhook.process import stop_on_signals
 from offhook.serve_db import token
 from offhook.sink import retention_days, sink_samples
+from offhook.up import LOG
 from offhook.up.engine import Engine
 from protocols.secrets import mask_secrets
 from sinks.clickhouse.errors import NotInstalledError
@@ -27,7 +28,6 @@ from sinks.clickhouse.migrate import migrate
 from sinks.clickhouse.sink import ClickHouseSink
 from sinks.deliver_log import LogDelivery
 
-LOG: Final = "log.sqlite"
 STORE: Final = "store"
 LOOK_S: Final = 0.1
 

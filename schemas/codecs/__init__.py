@@ -4,7 +4,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from schemas.capture_health import CaptureHealth
-from schemas.cdr import CallRecord, DtmfEvent, HoldInterval, RelatedCall, RtcpFigures, SipEvent, StreamRecord
+from schemas.cdr import (
+    CallRecord,
+    DtmfEvent,
+    HoldInterval,
+    RelatedCall,
+    RtcpFigures,
+    SipEvent,
+    StreamRecord,
+    UnmatchedStream,
+)
 from schemas.cdr_rejected import RejectedCall
 from schemas.channels import ChannelBatch, ChannelDecision, ChannelEvent
 from schemas.codecs import media_windows, rtp_packets
@@ -17,7 +26,7 @@ from schemas.media_endpoints import (
     EndpointOpened,
     Payload,
 )
-from schemas.media_windows import Digit, Gap, RtcpSummary, StreamInfo
+from schemas.media_windows import Digit, Gap, RtcpSummary, StreamInfo, Unread
 from schemas.pcap_index import PcapFlow, PcapSegment
 from schemas.registrations import Registration
 from schemas.rtcp_packets import RtcpBatch, RtcpPacket
@@ -44,7 +53,7 @@ def _codec(*classes: type) -> Codec:
     return Codec({kind.__name__: kind for kind in classes})
 
 
-_WINDOWS: Final = _codec(StreamInfo, Payload, Gap, Digit, RtcpSummary)
+_WINDOWS: Final = _codec(StreamInfo, Payload, Gap, Digit, RtcpSummary, Unread)
 _ENDPOINTS: Final = _codec(EndpointBatch, EndpointOpened, EndpointClosed, CallAnswered, CallEnded, Payload)
 
 CODECS: Final[Mapping[str, Codec]] = {
@@ -53,7 +62,7 @@ CODECS: Final[Mapping[str, Codec]] = {
     "rtcp.packets": _codec(RtcpBatch, RtcpPacket),
     "media.endpoints": Codec({**_ENDPOINTS.classes, "Candidate": tuple}),
     "media.windows": Codec(_WINDOWS.classes, media_windows.to_data, media_windows.from_data),
-    "rtp.unmatched": _codec(StreamRecord, RtcpFigures),
+    "rtp.unmatched": _codec(UnmatchedStream, StreamRecord, RtcpFigures),
     "channels": _codec(ChannelBatch, ChannelEvent),
     "channel.decisions": _codec(ChannelDecision),
     "cdr": _codec(CallRecord, RelatedCall, SipEvent, DtmfEvent, HoldInterval, StreamRecord, RtcpFigures),

@@ -48,6 +48,7 @@ def to_data(batch: WindowBatch) -> dict[str, Any]:
         "digits": batch.digits,
         "rtcp": batch.rtcp,
         "ended": batch.ended,
+        "unread": batch.unread,
     }
 
 
@@ -70,6 +71,7 @@ def from_data(data: dict[str, Any]) -> WindowBatch:
         digits=data["digits"],
         rtcp=data["rtcp"],
         ended=data["ended"],
+        unread=data["unread"],
     )
 
 

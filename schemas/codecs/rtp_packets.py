@@ -60,6 +60,7 @@ def to_data(batch: RtpBatch) -> dict[str, Any]:
         "sensor": batch.sensor,
         "clock_us": batch.clock_us,
         "behind_us": batch.behind_us,
+        "serial": batch.serial,
         "flows": _flows_to_data(batch.flows),
         "present_flows": len(batch.present),
         "packets": len(batch.arrival_us),
@@ -103,6 +104,7 @@ def from_data(data: dict[str, Any]) -> RtpBatch:
         small_at=small_at,
         small=_rows(data["small"], j, 8),
         behind_us=data["behind_us"],
+        serial=data["serial"],
     )
 
 

@@ -8,7 +8,7 @@ often.
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.media_windows import W, WindowBatch
 from schemas.window_rows import Description, WindowRow, described, stream_name, window_row
@@ -32,8 +32,6 @@ class Key(NamedTuple):
 
 
 Batch = tuple[Place, WindowBatch]
-Owner = tuple[str, str]
-"""Account and site."""
 
 
 def _values(kept: tuple[Key, Description]) -> tuple[object, ...]:
@@ -61,7 +59,6 @@ class Descriptions:
         self._writer = Writer(store, retention_days=KEPT_DAYS)
         self._known: dict[Key, Description] = {}
         self._unsaved: set[Key] = set()
-        self._owners: dict[str, Owner] = {}
 
     def rows(self, batches: list[Batch]) -> Iterator[tuple[Batch, list[WindowRow]]]:
         """The rows of each batch. Everything said of streams is stored first; StoreError."""
@@ -72,26 +69,10 @@ class Descriptions:
             if key not in self._known:
                 self._known[key] = stream
                 self._unsaved.add(key)
-                if stream.cdr_id is None:
-                    self._owners[stream_name(key.stream)] = key.account, key.site
         self._save()
         for place, batch in batches:
             yield (place, batch), list(self._rows(place, batch))
         self._forget(batches)
-
-    def owners(self, stream_ids: Iterable[str]) -> dict[str, Owner]:
-        """Account and site of streams that no call announced, of those that are known; StoreError."""
-        wanted = set(stream_ids)
-        asked = iter(sorted(wanted - self._owners.keys()))
-        while some := list(islice(asked, DESCRIPTIONS_ASKED)):
-            with self._store.errors():
-                rows = self._store.client.query(
-                    "SELECT stream_id, account, site FROM rtp_descriptions"
-                    " WHERE stream_id IN {asked:Array(String)} AND cdr_id IS NULL",
-                    parameters={"asked": some},
-                ).result_rows
-            self._owners |= {name: (account, site) for name, account, site in rows}
-        return {name: self._owners[name] for name in wanted if name in self._owners}
 
     def _rows(self, place: Place, batch: WindowBatch) -> Iterator[WindowRow]:
         for stream, row in zip(batch.row_stream.tolist(), batch.rows.tolist(), strict=True):
@@ -129,13 +110,8 @@ class Descriptions:
         for place, batch in batches:
             for stream in batch.ended:
                 self._known.pop(Key(batch.account, batch.site, place.partition, stream), None)
-        _shorten(self._known)
-        _shorten(self._owners)
-
-
-def _shorten(held: dict[Any, Any]) -> None:
-    for key in list(islice(held, max(0, len(held) - DESCRIPTIONS))):
-        del held[key]
+        for key in list(islice(self._known, max(0, len(self._known) - DESCRIPTIONS))):
+            del self._known[key]
 
 
 def _heard(batches: list[Batch]) -> tuple[dict[Key, Description], set[Key], set[Key]]:

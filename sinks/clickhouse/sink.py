@@ -9,13 +9,13 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final, NamedTuple
 
 from schemas.capture_health import CaptureHealth
-from schemas.cdr import CallRecord, StreamRecord
+from schemas.cdr import CallRecord, UnmatchedStream
 from schemas.cdr_rejected import RejectedCall
 from schemas.media_windows import WindowBatch
 from schemas.registrations import Registration
 from sinks.clickhouse import tables
 from sinks.clickhouse.client import Store
-from sinks.clickhouse.descriptions import Descriptions, Owner
+from sinks.clickhouse.descriptions import Descriptions
 from sinks.clickhouse.errors import StoreError
 from sinks.clickhouse.tables import Table
 from sinks.clickhouse.writer import Writer, row_bytes
@@ -29,11 +29,17 @@ LAST_RETRY_S: Final = 30.0
 _KINDS: Final[dict[str, tuple[type, Table]]] = {
     "cdr": (CallRecord, tables.CDR),
     "cdr.rejected": (RejectedCall, tables.CDR_REJECTED),
-    "rtp.unmatched": (StreamRecord, tables.RTP_UNMATCHED),
+    "rtp.unmatched": (UnmatchedStream, tables.RTP_UNMATCHED),
     "media.windows": (WindowBatch, tables.RTP_WINDOWS),
     "registrations": (Registration, tables.REGISTRATIONS),
     "capture.health": (CaptureHealth, tables.CAPTURE_HEALTH),
 }
+
+Owner = tuple[str, str]
+"""Account and site."""
+
+_EACH_ITS_OWN: Final[Owner] = "", ""
+"""Of rows that name account and site themselves."""
 
 
 class Figures:
@@ -54,7 +60,7 @@ class _Row(NamedTuple):
 
 
 class ClickHouseSink:
-    """The sink of one store (sinks.contract.Sink). `account` and `site` are those of rows that name none."""
+    """The sink of one store (sinks.contract.Sink)."""
 
     topics: tuple[str, ...] = tuple(_KINDS)
     bulk: frozenset[str] = frozenset({"media.windows", "rtp.unmatched"})
@@ -65,15 +71,12 @@ class ClickHouseSink:
         *,
         retention_days: int,
         settings: SinkSettings | None = None,
-        account: str = "local",
-        site: str = "local",
         now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self.figures = Figures()
         self.descriptions = Descriptions(store)
         self._store, self._retention_days, self._now_us = store, retention_days, now_us
         self._settings = settings or SinkSettings()
-        self._owner: Owner = account, site
         self._writers: dict[Owner, Writer] = {}
         self._failed = 0
         self._rows: dict[str, list[_Row]] = {}
@@ -127,14 +130,11 @@ class ClickHouseSink:
         self._bytes.clear()
 
     def _groups(self, due: dict[str, list[_Row]]) -> Iterator[tuple[Table, Owner, list[_Row]]]:
-        """What is written in one go: rows of one table and, where they do not name it, of one owner.
-
-        Windows go before streams without a call: what they say of these is asked for.
-        """
+        """What is written in one go: rows of one table and, where they do not name it, of one owner."""
         for topic, rows in due.items():
             _, table = _KINDS[topic]
             if not table.stamped:
-                yield table, self._owner, rows
+                yield table, _EACH_ITS_OWN, rows
         yield from self._windows(due.get("media.windows", []))
         yield from self._unmatched(due.get("rtp.unmatched", []))
 
@@ -150,12 +150,9 @@ class ClickHouseSink:
             yield tables.RTP_WINDOWS, owner, rows
 
     def _unmatched(self, streams: list[_Row]) -> Iterator[tuple[Table, Owner, list[_Row]]]:
-        if not streams:
-            return
-        known = self.descriptions.owners(each.row.stream_id for each in streams)
         by_owner: dict[Owner, list[_Row]] = {}
-        for each in streams:
-            by_owner.setdefault(known.get(each.row.stream_id, self._owner), []).append(each)
+        for place, each in streams:
+            by_owner.setdefault((each.account, each.site), []).append(_Row(place, each.stream))
         for owner, rows in by_owner.items():
             yield tables.RTP_UNMATCHED, owner, rows
 

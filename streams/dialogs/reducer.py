@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from schemas.media_endpoints import EndpointBatch
+from schemas.media_windows import Unread
 from schemas.sip_messages import SipBatch
 from streams.dialogs.call import Call
 from streams.dialogs.others import Outside
@@ -18,14 +19,15 @@ SiteName = tuple[str, str]
 
 
 class DialogsOutput(msgspec.Struct):
-    """What one advance brought: endpoints a site, calls made or changed (each once), clocks that moved, and
-    messages of no call, with the event time each site has reached."""
+    """What one advance brought: endpoints a site, calls made or changed (each once), clocks that moved,
+    messages of no call, with the event time each site has reached, and times of which SIP is missing."""
 
     endpoints: list[EndpointBatch]
     changed: list[Call]
     clocks: dict[SiteName, int]
     outside: list[Outside] = []
     reached: dict[SiteName, int] = {}
+    unread: dict[SiteName, list[Unread]] = {}
 
 
 class Dialogs:
@@ -58,6 +60,8 @@ class Dialogs:
         output = DialogsOutput([], [], {})
         for name, site in self._sites.items():
             clock = site.clock.now
+            if site.unread:
+                output.unread[name], site.unread = site.unread, []
             if clock <= site.now_us and not site.queue:
                 continue
             site.advance()

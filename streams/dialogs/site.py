@@ -9,6 +9,7 @@ from protocols import sip
 from protocols.sip import SipError, SipMessage
 from schemas.clock import END_OF_CAPTURE, NOT_STARTED
 from schemas.media_endpoints import CallEnded, EndpointEvent
+from schemas.media_windows import Unread
 from schemas.sip_messages import SipBatch, SipPacket
 from streams import bounds
 from streams.clock import SiteClock
@@ -35,6 +36,7 @@ from streams.dialogs.register import Register
 from streams.dialogs.requests import ON_REQUEST
 from streams.dialogs.state import CallState, Early
 from streams.dialogs.timers import Limits, close_deadline, end_by_timer, end_deadline
+from streams.unread import unread_before
 
 _SECOND: Final = 1_000_000
 EARLY_TIMER: Final = 0  # kinds of timers, in the order of firing at one time
@@ -72,6 +74,7 @@ class Site:
         self.queue: list[Queued] = []
         self.in_order = True
         self.events: list[EndpointEvent] = []
+        self.unread: list[Unread] = []  # since the last advance
         self.by_key: dict[CallKey, CallState] = {}
         self.early: dict[CallKey, Early] = {}
         self.timers: list[tuple[int, int, str, str]] = []
@@ -92,6 +95,9 @@ class Site:
 
     def apply(self, batch: SipBatch) -> None:
         """Queue a sensor's messages and take its watermark."""
+        if self.now_us >= END_OF_CAPTURE:
+            self.register.counters["sip-after-end"] += len(batch.messages)
+            return
         if batch.messages:
             sensor, arrived, queue = batch.sensor, self.arrived, self.queue
             last = self.last_us.get(sensor, NOT_STARTED)
@@ -107,6 +113,9 @@ class Site:
             self.arrived = arrived
             self.in_order = False
             self.queue_changed = True
+        unread = unread_before(batch, self.clock, self.register.counters)
+        if unread is not None:
+            self.unread.append(unread)
         self.clock.heard(batch.sensor, batch.clock_us, batch.behind_us)
         if len(self.queue) > bounds.QUEUE_MESSAGES:
             self._shorten()

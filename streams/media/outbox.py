@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventlog.topics import partition, routing
-from schemas.media_windows import COLUMNS, Digit, Gap, RtcpSummary, StreamInfo, WindowBatch
+from schemas.media_windows import COLUMNS, Digit, Gap, RtcpSummary, StreamInfo, Unread, WindowBatch
 from streams.media.flow import Flow
 
 I64 = NDArray[np.int64]
@@ -13,7 +13,7 @@ I64 = NDArray[np.int64]
 class _Partition:
     """Rows and notes for one calls partition."""
 
-    __slots__ = ("digits", "ended", "gaps", "row_stream", "rows", "rtcp", "streams")
+    __slots__ = ("digits", "ended", "gaps", "row_stream", "rows", "rtcp", "streams", "unread")
 
     def __init__(self) -> None:
         self.streams: list[StreamInfo] = []
@@ -23,6 +23,7 @@ class _Partition:
         self.digits: list[Digit] = []
         self.rtcp: list[RtcpSummary] = []
         self.ended: list[int] = []
+        self.unread: list[Unread] = []
 
     def __bool__(self) -> bool:
         """Whether there is anything."""
@@ -77,6 +78,11 @@ class Outbox:
         for target in self.targets(flow):
             self._partitions[target].ended.append(flow.stream)
 
+    def unread(self, unread: list[Unread]) -> None:
+        """RTP is missing; whose, nobody knows."""
+        for out in self._partitions:
+            out.unread += unread
+
     def take(self, clock_us: int, *, to_all: bool) -> dict[int, WindowBatch]:
         """A batch for each partition with something to tell it, or `to_all`; the outbox is empty then."""
         taken, self._partitions = self._partitions, [_Partition() for _ in range(self.calls)]
@@ -86,7 +92,7 @@ class Outbox:
                 self.account, self.site, self.source, clock_us, out.streams,
                 np.concatenate(out.row_stream) if out.row_stream else empty,
                 np.concatenate(out.rows) if out.rows else empty.reshape(0, COLUMNS),
-                out.gaps, out.digits, out.rtcp, out.ended,
+                out.gaps, out.digits, out.rtcp, out.ended, out.unread,
             )
             for number, out in enumerate(taken)
             if to_all or out

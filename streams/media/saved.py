@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from schemas.media_endpoints import EndpointEvent
+from schemas.media_windows import Unread
 from schemas.rtcp_packets import RtcpPacket
 from streams.clock import SiteClock
 from streams.media.flow import Flow
@@ -65,6 +66,7 @@ class SavedSite(msgspec.Struct, array_like=True):
     sent: dict[str, dict[int, int]]
     forget_at: list[tuple[int, str]]
     pending: list[SavedPackets]
+    unread: list[Unread] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -101,6 +103,7 @@ def _saved_site(site: SiteMedia) -> SavedSite:
     return SavedSite(
         site.clock, site.told, site.swept, site.arrived, site.events, site.reports.waiting,
         site.reports.reader.sent, list(site.forget_at), [_saved_packets(waiting) for waiting in site.pending],
+        site.unread,
     )  # fmt: skip
 
 
@@ -138,6 +141,7 @@ def _load_site(site: SiteMedia, saved: SavedSite) -> None:
     site.reports.reader.sent = saved.sent
     site.forget_at = deque(saved.forget_at)
     site.pending = deque(_pending(packets) for packets in saved.pending)
+    site.unread = saved.unread
 
 
 def _pending(packets: SavedPackets) -> Pending:

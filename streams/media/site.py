@@ -17,10 +17,10 @@ from schemas.media_endpoints import (
     EndpointOpened,
     Payload,
 )
-from schemas.media_windows import Digit, Gap, W, WindowBatch
+from schemas.media_windows import Digit, Gap, Unread, W, WindowBatch
 from schemas.rtcp_packets import RtcpBatch
 from schemas.rtp_packets import RtpBatch
-from streams.bounds import FLOWS_MAX, OWNERS_PER_STREAM_MAX
+from streams.bounds import FLOW_DESCRIBED_US, FLOWS_MAX, OWNERS_PER_STREAM_MAX
 from streams.clock import SiteClock
 from streams.media import kernel
 from streams.media.flow import Flow, stream_id, stream_info
@@ -34,6 +34,7 @@ from streams.media.settings import MediaSettings
 from streams.media.slots import Rows
 from streams.media.state import NEVER, S
 from streams.media.telephone import Telephone
+from streams.unread import unread_before
 
 I64 = NDArray[np.int64]
 
@@ -89,25 +90,32 @@ class SiteMedia:
         self.forget_at: deque[tuple[int, str]] = deque()
         self.swept = -NEVER
         self.told = -NEVER
+        self.unread: list[Unread] = []  # not told yet
 
     # -- inputs --------------------------------------------------------------------------------------
 
     def take_rtp(self, batch: RtpBatch) -> None:
         """Queue a batch; flows are described, nothing is measured yet."""
+        if self.told >= END_OF_CAPTURE:
+            self.counters["rtp-after-end"] += len(batch.arrival_us)
+            return
+        unread = unread_before(batch, self.clock.topics[RTP], self.counters)
+        if unread is not None:
+            self.unread.append(Unread(unread.from_us, unread.to_us + FLOW_DESCRIBED_US))
         if self._heard(RTP, RTCP, batch):
             self.counters["rtp-late"] += int(np.count_nonzero(batch.arrival_us < self.told))
         self.table.describe(batch)
         if not len(batch.present):
             return
         waiting = Pending.of_batch(batch, self.table.find(batch.sensor, batch.present))
-        self._first_packets(waiting)
         if batch.copies.any():
             self._take_copies(batch, waiting.slot)
         unknown = waiting.slot == NO_SLOT
         if unknown.any():
-            self.counters["rtp-without-flow"] += int(unknown.sum())
+            self.counters["rtp-without-flow"] += int((waiting.stop - waiting.start)[unknown].sum())
             waiting.start = np.where(unknown, waiting.stop, waiting.start)
             waiting.drop_done()
+        self._first_packets(waiting)
         self.table.changed[waiting.slot] = True
         self.pending.append(waiting)
         if self.table.count > FLOWS_MAX:
@@ -116,7 +124,7 @@ class SiteMedia:
     def _first_packets(self, waiting: Pending) -> None:
         """Note when flows were first heard."""
         some = (self.table.status[waiting.slot] == WAITING) & (waiting.stop > waiting.start)
-        for n in np.flatnonzero(some & (waiting.slot != NO_SLOT)).tolist():
+        for n in np.flatnonzero(some).tolist():
             flow = self.table.at(int(waiting.slot[n]))
             if not flow.first_us:
                 flow.first_us = int(waiting.arrival_us[waiting.start[n]])
@@ -129,6 +137,10 @@ class SiteMedia:
 
     def take_rtcp(self, batch: RtcpBatch) -> None:
         """Queue RTCP packets."""
+        if self.told >= END_OF_CAPTURE:
+            self.counters["rtcp-after-end"] += len(batch.packets)
+            return
+        unread_before(batch, self.clock.topics[RTCP], self.counters)
         if self._heard(RTCP, RTP, batch):
             self.counters["rtcp-late"] += sum(packet.time_us < self.told for packet in batch.packets)
         self.reports.take(batch.sensor, batch.packets)
@@ -165,6 +177,8 @@ class SiteMedia:
         if now >= END_OF_CAPTURE or now - self.swept > SWEEP_US:
             self._sweep(now)
         self.told = now
+        self.outbox.unread(self.unread)
+        self.unread = []
         return self.outbox.take(now, to_all=self.clock.tick(False))
 
     def _due(self, now: int) -> Iterable[tuple[int, EndpointEvent]]:

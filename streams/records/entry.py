@@ -10,6 +10,7 @@ from schemas.channels import ChannelEvent
 from schemas.clock import NOT_STARTED
 from streams.clock import SiteClock
 from streams.dialogs.call import Call
+from streams.records.missing import Missing
 from streams.records.related import Relations, Tie
 
 SiteKey = tuple[str, str]
@@ -72,6 +73,7 @@ class Site:
         "channel_events",
         "clock",
         "heap",
+        "missing",
         "relations",
         "site",
         "stood_at",
@@ -83,6 +85,7 @@ class Site:
         self.clock = SiteClock.of((DIALOGS, *range(media_partitions)))
         self.relations = Relations()
         self.heap: list[tuple[int, int, str]] = []
+        self.missing = Missing()
         self.channel_clock = NOT_STARTED  # up to which channels have been told
         self.channel_events: list[ChannelEvent] = []
         self.stood_at = NOT_STARTED  # wall time is no state: interim records are outside of rule 3

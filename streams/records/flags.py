@@ -24,6 +24,8 @@ RTP_TIMEOUT: Final = "rtp-timeout"
 ONE_DIRECTION: Final = "sip-one-direction"
 STREAMS_OMITTED: Final = "streams-omitted"
 CAPTURE_COPIES: Final = "mirrored-rtp"
+SIP_UNREAD: Final = "sip-unread"
+MEDIA_UNREAD: Final = "media-unread"
 
 MEANINGS: Final[dict[str, str]] = {
     ONE_WAY: "one side was never heard while the other sent for 3 s and more",
@@ -47,6 +49,8 @@ MEANINGS: Final[dict[str, str]] = {
     EVICTED: "let go before its end: more calls at once than calls_max",
     LATE: "a sensor that had fallen behind told of it too late: others may have a record of the same call",
     STREAMS_OMITTED: "more streams than a record holds: the later ones are left out",
+    SIP_UNREAD: "SIP of the site expired before it was read, while the call ran: messages may be missing",
+    MEDIA_UNREAD: "RTP of the site expired before it was read, while the call ran: its losses may be ours",
     CAPTURE_COPIES: "RTP packets were captured twice (mirrored port): the copies are not counted",
 }
 """What each flag says; the command line shows these words."""

@@ -137,6 +137,7 @@ class HeardStream:
         "ended",
         "gaps",
         "infos",
+        "owner",
         "payload_types",
         "ptimes",
         "rows",
@@ -145,9 +146,10 @@ class HeardStream:
         "stream",
     )
 
-    def __init__(self, stream: int, slot: int) -> None:
+    def __init__(self, stream: int, slot: int, owner: tuple[str, str]) -> None:
         self.stream = stream
         self.slot = slot
+        self.owner = owner  # account and site
         self.infos: dict[str, StreamInfo] = {}
         self.payload_types: dict[int, int] = {}  # packets by payload type of the window
         self.ptimes: dict[int, int] = {}  # packets by packet time, PTIME_STEP_US
@@ -172,11 +174,11 @@ class StreamSums:
         self._by_slot: list[HeardStream | None] = [None] * 64
         self._free = list(range(63, -1, -1))
 
-    def describe(self, info: StreamInfo) -> HeardStream:
+    def describe(self, info: StreamInfo, owner: tuple[str, str]) -> HeardStream:
         """The stream of this description, made where it is new; repeated descriptions change nothing."""
         heard = self.streams.get(info.stream)
         if heard is None:
-            heard = self.streams[info.stream] = HeardStream(info.stream, self._take_slot())
+            heard = self.streams[info.stream] = HeardStream(info.stream, self._take_slot(), owner)
             self._by_slot[heard.slot] = heard
         heard.infos.setdefault(info.cdr_id, info)
         if heard.rows is None and (info.owners > 1 or info.sensors > 1):
@@ -245,6 +247,7 @@ class StreamSums:
                 heard.rtcp,
                 None if heard.rows is None else b"".join(rows.tobytes() for rows in heard.rows),
                 heard.ended,
+                heard.owner,
             )
         )
 
@@ -252,7 +255,7 @@ class StreamSums:
         """Take over a stream that `encode` wrote."""
         value = _DECODER.decode(state)
         for info in value.infos:
-            heard = self.describe(info)
+            heard = self.describe(info, value.owner)
         self._arena[heard.slot] = np.frombuffer(value.sums, np.int64)
         heard.payload_types, heard.ptimes = value.payload_types, value.ptimes
         heard.gaps = {gap.from_us: gap for gap in value.gaps}
@@ -334,6 +337,7 @@ class _StreamState(msgspec.Struct, array_like=True):
     rtcp: RtcpSummary | None
     rows: bytes | None
     ended: bool
+    owner: tuple[str, str]
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()

@@ -25,7 +25,7 @@ class MediaOfCalls:
         """Fold a batch; the calls it changed."""
         heard_of: dict[int, HeardStream] = {}
         for info in batch.streams:
-            heard = self._describe(info)
+            heard = self._describe(info, (batch.account, batch.site))
             if heard is not None:
                 heard_of[info.stream] = heard
         if len(batch.rows):
@@ -86,9 +86,9 @@ class MediaOfCalls:
         if heard.ended:
             self._note_unmatched(heard)
 
-    def _describe(self, info: StreamInfo) -> HeardStream | None:
+    def _describe(self, info: StreamInfo, owner: tuple[str, str]) -> HeardStream | None:
         """Add a stream to its call; None where the call has enough that began earlier."""
-        heard = self.sums.describe(info)
+        heard = self.sums.describe(info, owner)
         if info.cdr_id == NO_CALL:
             return heard
         streams = self._of_call.setdefault(info.cdr_id, {})

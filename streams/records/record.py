@@ -11,6 +11,7 @@ from streams.bounds import DIGITS_MAX
 from streams.dialogs.call import CAPTURE_END, START_NOT_SEEN, Call
 from streams.records import flags
 from streams.records.fold import HeardStream, StreamSums, sums_until
+from streams.records.missing import Missing, touched
 from streams.records.outcome import BROKEN_OFF, Ending, ending, start_not_seen
 from streams.records.sensors import of_one_sensor
 from streams.records.sides import (
@@ -73,23 +74,28 @@ def call_record(
     media_sensors: Iterable[str],
     why_ended: str,
     related: Iterable[tuple[str, str]],
+    missing: Missing,
     streams_omitted: bool,
     version: int,
     complete: bool,
 ) -> CallRecord:
-    """The record of a call whose streams, in order, are `views`; `media_sensors` heard any of them."""
+    """The record of a call whose streams, in order, are `views`; `media_sensors` heard any of them.
+
+    Nothing is said of a silence in a time of which RTP is `missing`.
+    """
     rtp_end = last_rtp(views)
     end = ending(call, rtp_end, why_ended)
     holds = [(hold.since, end.end_us if hold.until is None else hold.until) for hold in call.holds]
     for view in views:
         view.dtx = suppresses_silence(view, holds)
+    excused = [*holds, *missing.media]
     lines = {side: line_up(views, side, call) for side in "ab"}
     heard = any(lines.values())
     talk = talk_span(call, end.end_us, views)
-    a, b = (side_figures(counted(lines[side], call), talk, holds, call, heard) for side in "ab")
+    a, b = (side_figures(counted(lines[side], call), talk, excused, call, heard) for side in "ab")
     after_last = {side.last_stream: side.lost_after_last for side in (a, b)}
     for view in views:
-        view.dead_us = dead_air_inside(view, holds)
+        view.dead_us = dead_air_inside(view, excused)
     streams = [stream_record(view, after_last.get(view.heard.stream)) for view in views]
     encrypted = any(view.info.encrypted for view in views) if views else call.encrypted_offer
     silent = one_way(a, b)
@@ -181,7 +187,7 @@ def call_record(
         encrypted_media=encrypted,
         t38=any(view.udptl for view in views),
         capture_drops=0,
-        flags=_flags(call, end, views, a, b, silent, encrypted, streams_omitted),
+        flags=_flags(call, end, views, a, b, silent, encrypted, streams_omitted, missing),
         sip_events=list(call.events),
         sip_events_omitted=call.events_omitted,
         dtmf=_dtmf(call, [*lines["a"], *lines["b"]]),
@@ -224,8 +230,10 @@ def _flags(
     silent: str | None,
     encrypted: bool,
     streams_omitted: bool,
+    missing: Missing,
 ) -> list[str]:
     found = set(call.flags)
+    media_unread = call.media_announced and touched(call, end.end_us, missing.media)
     for view in views:
         if view.info.owners > 1:
             found.add(flags.SHARED_MEDIA)
@@ -241,7 +249,12 @@ def _flags(
         (silent is not None, flags.ONE_WAY),
         (a.dead_air_us, flags.DEAD_AIR_A),
         (b.dead_air_us, flags.DEAD_AIR_B),
-        (not views and call.answer_us is not None and call.media_announced, flags.NO_RTP),
+        (
+            not views and call.answer_us is not None and call.media_announced and not media_unread,
+            flags.NO_RTP,
+        ),
+        (media_unread, flags.MEDIA_UNREAD),
+        (touched(call, end.end_us, missing.sip), flags.SIP_UNREAD),
         (start_not_seen(call), START_NOT_SEEN),
         (end.end_reason in BROKEN_OFF, flags.END_NOT_SEEN),
         (a.codecs > 1 or b.codecs > 1, flags.CODEC_CHANGE),

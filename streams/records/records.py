@@ -11,15 +11,16 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from schemas.cdr import CallRecord, StreamRecord
+from schemas.cdr import CallRecord, UnmatchedStream
 from schemas.cdr_rejected import RejectedCall
 from schemas.channels import ChannelBatch, ChannelDecision, ChannelEvent
 from schemas.clock import END_OF_CAPTURE
-from schemas.media_windows import WindowBatch
+from schemas.media_windows import Unread, WindowBatch
 from streams.bounds import ORPHANS_MAX, RELATED_MAX
 from streams.dialogs.call import Call
 from streams.records.entry import DIALOGS, NEVER, Entry, Site, SiteKey, Timer, shown
 from streams.records.gather import NO_CALL, MediaOfCalls
+from streams.records.missing import touched, with_unread
 from streams.records.record import call_record, end_reason, last_rtp, rejected_call, stream_views
 from streams.records.related import ties_of
 from streams.records.saved import Saved
@@ -39,7 +40,7 @@ class RecordsOutput(msgspec.Struct):
 
     records: list[CallRecord] = []
     rejected: list[RejectedCall] = []
-    unmatched: list[StreamRecord] = []
+    unmatched: list[UnmatchedStream] = []
     channels: list[ChannelBatch] = []
     closed: list[str] = []
 
@@ -73,6 +74,9 @@ class Records:
                 self._wait_for_call(site, cdr_id)
             elif entry.emitted or entry.timed_out:
                 self._stale(entry)
+        if batch.unread:
+            site.missing.media = with_unread(site.missing.media, batch.unread)
+            self._say_again(site, batch.unread)
         self._hear(site, batch.source, batch.clock_us)
 
     def calls(self, changed: Iterable[Call], clock_by_site: Mapping[SiteKey, int]) -> None:
@@ -81,6 +85,12 @@ class Records:
             self._take_call(call)
         for key, clock_us in clock_by_site.items():
             self._hear(self._site(key), DIALOGS, clock_us)
+
+    def sip_unread(self, key: SiteKey, unread: Iterable[Unread]) -> None:
+        """Take what the dialogs never read of a site."""
+        site = self._site(key)
+        site.missing.sip = with_unread(site.missing.sip, unread)
+        self._say_again(site, unread)
 
     def decision(self, decision: ChannelDecision) -> None:
         """Take the ledger's word on a call's channel."""
@@ -221,6 +231,17 @@ class Records:
             self._ready.add(entry.call.cdr_id)
         self._saved.call(entry.call.cdr_id)
 
+    def _say_again(self, site: Site, unread: Iterable[Unread]) -> None:
+        """Records that were made of calls that ran then have to say that something is missing."""
+        self._saved.site((site.account, site.site))
+        spans = with_unread([], unread)
+        for entry in self._entries.values():
+            call = entry.call
+            if entry.emitted and self._site_of(call) is site:
+                end_us = site.clock.now if call.ended_us is None else call.ended_us
+                if touched(call, end_us, spans):
+                    self._stale(entry)
+
     # --- timers ---
 
     def _run_timers(self, site: Site, gone: list[str]) -> None:
@@ -328,6 +349,7 @@ class Records:
             [heard.info.sensor for heard in self._media.of_call(call.cdr_id)],
             end_reason(call, rtp_end, clock, self._settings),
             entry.related,
+            self._site_of(call).missing,
             call.cdr_id in self._media.omitted,
             entry.version,
             complete,
@@ -347,15 +369,15 @@ class Records:
                     found.append(record)
         return found
 
-    def _unmatched(self) -> list[StreamRecord]:
+    def _unmatched(self) -> list[UnmatchedStream]:
         found = []
         for heard in self._media.ended_unmatched():
             info = heard.infos[NO_CALL]
             view = StreamView(heard, info, self._media.sums.sums(heard), None)
             if view.packets:
-                found.append(stream_record(view))
+                found.append(UnmatchedStream(*heard.owner, stream_record(view)))
             self._media.forget(heard)
-        found.sort(key=lambda stream: (stream.first_time, stream.stream_id))
+        found.sort(key=lambda each: (each.stream.first_time, each.stream.stream_id))
         return found
 
     # --- channels ---

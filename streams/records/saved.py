@@ -11,6 +11,7 @@ import msgspec
 from streams.clock import SiteClock
 from streams.records.entry import Entry, Site, SiteKey
 from streams.records.gather import MediaOfCalls
+from streams.records.missing import Missing
 
 CALL: Final = b"c"
 STREAM: Final = b"s"
@@ -21,6 +22,7 @@ ORPHAN: Final = b"o"
 class _SiteState(msgspec.Struct, array_like=True):
     clock: SiteClock
     channel_clock: int
+    missing: Missing = msgspec.field(default_factory=Missing)
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -81,7 +83,8 @@ class Saved:
             changes[STREAM + stream.to_bytes(8)] = self._media.sums.encode(heard) if heard else None
         for key in self._site_keys:
             site = self._sites[key]
-            changes[SITE + _ENCODER.encode(key)] = _ENCODER.encode(_SiteState(site.clock, site.channel_clock))
+            kept = _SiteState(site.clock, site.channel_clock, site.missing)
+            changes[SITE + _ENCODER.encode(key)] = _ENCODER.encode(kept)
         for cdr_id in self._orphan_ids:
             of = self._orphans.get(cdr_id)
             changes[ORPHAN + cdr_id.encode()] = _ENCODER.encode(of) if of else None
@@ -103,6 +106,7 @@ class Saved:
                     saved = _SITE.decode(value)
                     restored = site(_KEY.decode(key[1:]))
                     restored.clock, restored.channel_clock = saved.clock, saved.channel_clock
+                    restored.missing = saved.missing
                 case b"o":
                     self._orphans[key[1:].decode()] = _KEY.decode(value)
         for entry in sorted(entries, key=lambda each: (each.call.start_us, each.call.cdr_id)):

@@ -156,3 +156,25 @@ def test_of_two_that_publish_the_same_the_first_ends(kafka: Kafka, prefix: str, 
         capture(other, calls)
         with pytest.raises(FencedError):
             first.publish()
+
+
+def test_a_capture_of_a_site_that_has_ended_says_so(
+    kafka: Kafka, prefix: str, calls: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def said() -> list[str]:
+        found = [record.message for record in caplog.records if record.message.startswith("site has ended")]
+        caplog.clear()
+        return found
+
+    other = tmp_path / "other.pcap"
+    other.write_bytes(calls.read_bytes())
+    made = chosen(kafka, prefix)
+    with KafkaLog(made) as log:
+        capture(log, calls, None).publish()
+        assert not said()
+    with KafkaLog(made) as log:
+        capture(log, calls, None).publish()  # the same: nothing is published
+        assert not said()
+    with KafkaLog(made) as log:
+        capture(log, other, None).publish()
+        assert len(said()) == 1

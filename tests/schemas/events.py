@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from schemas.capture_health import CaptureHealth
-from schemas.cdr import CallRecord, StreamRecord
+from schemas.cdr import CallRecord, UnmatchedStream
 from schemas.cdr_rejected import RejectedCall
 from schemas.channels import ChannelBatch, ChannelDecision
 from schemas.dead_letters import DeadLetter
@@ -26,7 +26,7 @@ PLAIN: Final[dict[str, type[msgspec.Struct]]] = {
     "sip.messages": SipBatch,
     "rtcp.packets": RtcpBatch,
     "media.endpoints": EndpointBatch,
-    "rtp.unmatched": StreamRecord,
+    "rtp.unmatched": UnmatchedStream,
     "channels": ChannelBatch,
     "channel.decisions": ChannelDecision,
     "cdr": CallRecord,

@@ -70,7 +70,8 @@ def test_the_stream_of_an_unmatched_row_is_the_stream_of_a_call() -> None:
     alone = json.loads(files.schema_text("rtp.unmatched"))
     children = json.loads(files.schema_text("cdr"))["fields"][-1]
     assert children["name"] == "streams"
-    assert children["type"]["items"]["fields"] == alone["fields"]
+    assert alone["fields"][-1]["name"] == "stream"
+    assert children["type"]["items"]["fields"] == alone["fields"][-1]["type"]["fields"]
 
 
 def _nodes(schema: Any) -> list[dict[str, Any]]:

@@ -127,7 +127,7 @@ class Run:
             for record in await read_to_end(reader):
                 value, key = reader.decode(record), record.key or b""
                 if record.topic == "rtp.unmatched":
-                    outcome.streams[value.stream_id] = msgspec.json.encode(value)
+                    outcome.streams[value.stream.stream_id] = msgspec.json.encode(value)
                 elif key not in newest or value.version > newest[key].version:
                     newest[key] = value
                 else:

@@ -117,4 +117,4 @@ def _collect(runner: MemoryRunner, newest: dict[bytes, Versioned], outcome: Outc
         if held is None or entry.value.version > held.version:
             newest[entry.key] = entry.value
     for entry in runner.facts("rtp.unmatched"):
-        outcome.streams[entry.value.stream_id] = msgspec.json.encode(entry.value)
+        outcome.streams[entry.value.stream.stream_id] = msgspec.json.encode(entry.value)

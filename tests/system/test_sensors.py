@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from schemas.cdr import CallRecord
+from streams.media.media import Media
 from tests.system.sites import Listener, System
 from tests.system.story import Dialog, at, rtp, sdp
 from tests.system.wire import Frame
@@ -332,3 +333,19 @@ def test_rtp_of_a_dead_sensor_does_not_hold_media() -> None:
     system.take(first.idles(at(100)))
     record = system.only()
     assert record.packets_a == record.packets_b == 2995 and record.complete
+
+
+@pytest.mark.parametrize("name", ["s1", "s2"])
+@pytest.mark.parametrize("since_s", [-100, 0, 100])
+def test_a_site_whose_sensors_have_ended_takes_nothing_more(name: str, since_s: float) -> None:
+    system = System(saves=True)
+    for batches in Listener("s1").says(call()):
+        system.take(batches)
+    before, frames = system.records(), call(since_s, call_id="later", number=1)
+    for batches in Listener(name).says(frames):
+        system.take(batches)
+    assert system.records() == before
+    assert system.counters["sip-after-end"] == len(sip(frames))
+    assert system.counters["rtp-after-end"] == len(frames) - len(sip(frames))
+    (media,) = (worker.stage for worker in system.runner.workers if isinstance(worker.stage, Media))
+    assert all(not site.pending and not site.events for site in media.sites.values())  # nothing piles up

@@ -1,6 +1,9 @@
 """topics, tail and deadletters, as they are called, against a real broker."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +21,7 @@ from schemas.framing import encode
 from tests.eventlog.kafka.cluster import created, run, seen, settings, write
 from tests.eventlog.test_log import decision
 from tests.kafka_broker import Kafka
-from tests.paths import OWN_CAPTURES
+from tests.paths import OWN_CAPTURES, ROOT
 
 Offhook = Callable[..., tuple[int, str, str]]
 
@@ -162,10 +165,42 @@ def test_a_dead_letter_is_listed_shown_and_replayed(offhook: Offhook, chosen: Ka
     assert "0:4 stays: Kafka has no topic" in out
 
 
+def test_tail_ends_when_its_reader_has_gone_though_nothing_comes(
+    chosen: KafkaSettings, offhook: Offhook
+) -> None:
+    run(created(chosen, "cdr"))
+    command = [
+        sys.executable,
+        "-m",
+        "offhook.main",
+        "tail",
+        "cdr",
+        "--bootstrap",
+        chosen.bootstrap_servers[0],
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as tail:
+        assert tail.stdout and tail.stderr
+        tail.stdout.close()
+        assert (tail.wait(60), tail.stderr.read()) == (0, "")
+    assert offhook("tail", "cdr", "--no-follow") == (0, "", "")
+
+
+def test_where_there_is_nothing_it_is_said(offhook: Offhook, chosen: KafkaSettings) -> None:
+    assert "topics are missing: offhook topics create makes them" in offhook("topics", "describe")[2]
+    run(created(chosen, "dead.letters"))
+    assert offhook("deadletters", "list") == (0, "", "offhook: there are no dead letters\n")
+    assert offhook("deadletters", "replay", "--all")[2] == "offhook: there are no dead letters to replay\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (["tail", "nonsense"], 2, "no topic 'nonsense'"),
+        (["tail", "RTP"], 2, "did you mean rtp.packets or rtp.unmatched?"),
+        (["tail", "cdrs"], 2, "did you mean cdr?"),
         (["tail", "cdr", "--from", "yesterday"], 2, "'yesterday' is no time"),
         (["tail", "cdr", "--limit", "0"], 2, "at least 1"),
         (["tail", "cdr"], 1, "offhook topics create"),

@@ -16,7 +16,7 @@ from capture.sensor import Sensor
 from capture.settings import CaptureSettings
 from offhook.pipeline import Analysis
 from offhook.settings import Settings
-from schemas.media_windows import WindowBatch
+from schemas.cdr import UnmatchedStream
 from sinks.clickhouse.client import Store
 from sinks.clickhouse.sink import ClickHouseSink
 from sinks.contract import BackPressureError, BadRecordError, Place
@@ -102,25 +102,16 @@ def test_a_batch_that_comes_twice_is_there_once(store: Store, capture: Path) -> 
 
 def test_streams_without_a_call_belong_to_the_account_that_heard_them(store: Store, capture: Path) -> None:
     sink = sink_of(store)
-    batch = next(
-        value
-        for place, value in facts(capture, "acc", "berlin")
-        if place.topic == "media.windows" and value.streams
-    )
-    assert isinstance(batch, WindowBatch)
-    nobody = [replace(info, cdr_id="", call_id="") for info in batch.streams]
-    sink.add(Place("media.windows", 0, 0), replace(batch, streams=nobody))
-    sink.flush()
-    record = next(value for place, value in facts(capture) if place.topic == "cdr" and value.streams).streams[
-        0
+    call = next(value for place, value in facts(capture) if place.topic == "cdr" and value.streams)
+    streams = [replace(stream, cdr_id=None, call_id=None) for stream in call.streams[:2]]
+    for account, stream in zip(("acc", "other"), streams, strict=True):
+        sink.add(Place("rtp.unmatched", 0, 0), UnmatchedStream(account, "berlin", stream))
+    assert sink.flush() == []
+    found = store.client.query("SELECT account, site, stream_id FROM rtp_unmatched ORDER BY account")
+    assert found.result_rows == [
+        ("acc", "berlin", streams[0].stream_id),
+        ("other", "berlin", streams[1].stream_id),
     ]
-    stream = replace(record, stream_id=f"{nobody[0].stream:016x}", cdr_id=None, call_id=None)
-    for each in (sink, sink_of(store)):  # heard itself, and asked of the store
-        each.add(Place("rtp.unmatched", 0, 0), stream)
-        each.flush()
-    assert (
-        store.client.query("SELECT account, site FROM rtp_unmatched").result_rows == [("acc", "berlin")] * 2
-    )
 
 
 def test_a_row_that_the_store_refuses_does_not_take_its_batch_with_it(store: Store) -> None:

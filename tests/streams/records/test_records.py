@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.cdr import CallRecord, StreamRecord
+from schemas.cdr import CallRecord, UnmatchedStream
 from schemas.channels import ChannelDecision
 from schemas.clock import END_OF_CAPTURE
 from schemas.media_windows import RtcpSummary, W, WindowBatch
@@ -184,7 +184,9 @@ def test_a_call_that_never_rang_needs_no_channel() -> None:
 
 def test_a_stream_without_call_is_a_row_of_its_own() -> None:
     output = run([], [Stream("", 0, 20, call=None, lost=5)])
-    (found,) = output.unmatched
+    (unmatched,) = output.unmatched
+    assert (unmatched.account, unmatched.site) == SITE
+    found = unmatched.stream
     assert (found.cdr_id, found.call_id, found.side, found.hop) == (None, None, None, None)
     assert (found.packets, found.lost, found.codec) == (996, 5, "PCMA")
 
@@ -360,7 +362,7 @@ class Collected:
 
     def __init__(self) -> None:
         self.records: dict[str, CallRecord] = {}
-        self.unmatched: dict[str, StreamRecord] = {}
+        self.unmatched: dict[str, UnmatchedStream] = {}
         self.closed: list[str] = []
 
     def take(self, made: Records) -> None:
@@ -369,7 +371,7 @@ class Collected:
             old = self.records.get(each.cdr_id)
             assert old is None or each.version > old.version
             self.records[each.cdr_id] = each
-        self.unmatched.update((each.stream_id, each) for each in output.unmatched)
+        self.unmatched.update((each.stream.stream_id, each) for each in output.unmatched)
         self.closed += output.closed
 
     def final(self) -> bytes:
