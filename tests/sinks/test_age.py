@@ -18,7 +18,7 @@ class Topics:
     def add(self, place: Place, value: Any) -> None:
         """Nothing is kept."""
 
-    def flush(self, topics: Collection[str]) -> list[Refusal]:
+    def flush(self, topics: Collection[str]) -> list[Refusal]:  # noqa: ARG002 - as sinks are
         """Nothing is written."""
         return []
 
