@@ -47,7 +47,7 @@ LATE_S: Final = 2.0
 LIVE: Final = ("--set", "capture.sort_buffer_ms=50")
 """As for a live sensor whose clock is one (docs/guide.md, "Settings")."""
 
-_SEEN: Final = "SELECT call_id FROM cdr WHERE complete AND stored_at >= now64(6) - INTERVAL 15 SECOND"
+_SEEN: Final = "SELECT call_id FROM cdr WHERE complete AND stored_at >= now64(6) - INTERVAL 5 SECOND"
 _REJECTED: Final = "SELECT DISTINCT call_id FROM cdr_rejected"
 _HELD: Final = (
     "SELECT call_id, arraySort(arrayZip(streams.ssrc, streams.expected, streams.lost))"

@@ -27,5 +27,5 @@ class SinkSettings(msgspec.Struct, frozen=True, kw_only=True):
     member: str | None = None
     batch_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000
     batch_mb: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 32
-    batch_age_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.2
+    batch_age_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.1
     bulk_age_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 2.0
