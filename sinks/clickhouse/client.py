@@ -22,6 +22,9 @@ SETTINGS: Final[Mapping[str, str]] = {
     "session_timezone": "UTC",
     "do_not_merge_across_partitions_select_final": "1",  # a call's versions share its day
     "use_skip_indexes_if_final": "1",
+    "use_skip_indexes_on_data_read": "0",  # all at once first: a call by id is found in a fifth of the time
+    "use_top_k_dynamic_filtering": "0",  # it takes the place of the filters' own order
+    "max_read_buffer_size_local_fs": "16384",  # a column of a granule has 1 to 40 kB; 128 are read by default
     "max_partitions_per_insert_block": "0",  # a capture may span any number of days
     "optimize_on_insert": "0",  # 90 µs a row; merges and FINAL collapse versions
 }

@@ -3,8 +3,8 @@
 `ladder` is what the messages of a call are, the same text for most calls: JSON of the endpoints that are
 not the call's own two, and of an item a message, endpoints by number. `event_times` holds each time as µs
 after one of the call's own times, which most events happen at, and which of them (LANDMARKS) in the last
-two bits. `event_branches` says `=` where a message has the branch of the one before. The table's
-`sip_events` makes events of them again in SQL (migrations/m0001_records.py).
+two bits. `event_branches` says `=` where a message has the branch of the one before. The views
+`calls` and `sip_events` make events of them again in SQL (migrations/m0002_views.py).
 """
 
 from collections.abc import Sequence

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from schemas.cdr import CallRecord, DtmfEvent, HoldInterval, RelatedCall, RtcpFigures, StreamRecord
@@ -22,9 +23,11 @@ _SMALL: Final = ("related",)
 
 _PLACE: Final = "SELECT account, toUnixTimestamp64Micro(start) FROM cdr WHERE cdr_id = {cdr_id:UUID} LIMIT 1"
 _AT_PLACE: Final = (
-    "WHERE account = {account:String} AND start = fromUnixTimestamp64Micro({start_us:Int64}, 'UTC')"
-    " AND cdr_id = {cdr_id:UUID} SETTINGS max_threads = 1, use_skip_indexes = 0"
+    "SELECT * FROM cdr PREWHERE account = {account:String}"
+    " AND start = fromUnixTimestamp64Micro({start_us:Int64}, 'UTC') AND cdr_id = {cdr_id:UUID}"
+    " SETTINGS max_threads = 1, use_skip_indexes = 0, query_plan_enable_optimizations = 0"
 )
+"""Planning is half of its cost: `*` costs less than as many names, and there is nothing to optimize."""
 
 
 def read_call(store: Store, cdr_id: str) -> CallRecord | None:
@@ -43,7 +46,10 @@ def read_call(store: Store, cdr_id: str) -> CallRecord | None:
         return None
     account, start_us = places[0]
     place = {"cdr_id": cdr_id, "account": account, "start_us": start_us}
-    versions = _select(store, "cdr", _AT_PLACE, place)
+    with store.errors():
+        found = store.client.query(_AT_PLACE, parameters=place, query_formats=dict(FORMATS))
+    ordered = itemgetter(*map(found.column_names.index, _names(children=True)))
+    versions = map(call_reader(children=True), map(ordered, found.result_rows))
     return max(versions, key=lambda call: (call.version, call.stored_at or 0), default=None)
 
 
@@ -59,7 +65,11 @@ def read_calls(
 
 def call_columns(*, children: bool) -> list[str]:
     """What `call_reader` reads of `cdr`; without `children` neither SIP events, digits, holds nor streams."""
-    nested = [f"`{name}`" for each in _read(children=children) for name in each.columns]
+    return [f"`{name}`" for name in _names(children=children)]
+
+
+def _names(*, children: bool) -> list[str]:
+    nested = [name for each in _read(children=children) for name in each.columns]
     return [*_FLAT, *derived.COLUMNS, *(ladder.COLUMNS if children else ()), *nested]
 
 

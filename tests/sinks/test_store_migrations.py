@@ -27,7 +27,7 @@ def columns(store: Store, table: str) -> set[str]:
 
 
 def test_the_tables_have_every_field_of_their_records(store: Store) -> None:
-    call = columns(store, "cdr")
+    call = columns(store, "calls")
     for field in CallRecord.__struct_fields__:
         assert field in call or any(name.startswith(f"{field}.") for name in call), field
     assert set(WindowRow.__struct_fields__) <= columns(store, "rtp_windows")

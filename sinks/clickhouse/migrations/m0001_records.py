@@ -1,67 +1,22 @@
 """Calls with their children, windows, streams without a call, calls over the limit, capture health.
 
 Names are those of `schemas/cdr.py`. Children are Nested columns, so that a record's next version replaces
-them with it; SIP events are three columns (`sinks.clickhouse.ladder`) and made again in SQL. What is known
-where nothing was heard is NULL. `expire_at` is when retention takes a row, set
-by whoever writes it; 2106 is never.
+them with it; SIP events are three columns (`sinks.clickhouse.ladder`), which the views make events of: an
+ALIAS of the table would cost each of its queries 2 ms. What is known where nothing was heard is NULL.
+`expire_at` is when retention takes a row, set by whoever writes it; 2106 is never.
 
 Rows are ordered by time, then id: a call's `start` is fixed when its id is, so versions of one call meet, a
 chart or a page of the list reads its hours alone, and neighbours in time compress well. A call by id is
-found by its bloom filter; parts keep their columns in one file (up to 2 GiB), as opening a file a column
-takes longer than reading a call.
+found by its bloom filter; the extremes of quality and lengths say where a list of bad or long calls finds
+none. Parts keep their columns in one file (up to 2 GiB), as opening a file a column takes longer than
+reading a call.
 """
 
 from typing import Final
 
 NAME: Final = "records"
 
-_EVENT: Final = """Tuple(
-        time DateTime64(6, 'UTC'),
-        src_ip String,
-        src_port UInt16,
-        dst_ip String,
-        dst_port UInt16,
-        transport LowCardinality(String),
-        method LowCardinality(String),
-        status Nullable(UInt16),
-        reason Nullable(String),
-        cseq Nullable(UInt64),
-        branch Nullable(String),
-        hop UInt16,
-        retransmission Bool,
-        sdp Bool
-    )"""
-
-_ITEM: Final = (
-    "Array(Tuple(UInt16, UInt16, String, String, Nullable(UInt16), Nullable(String), Nullable(UInt64),"
-    " UInt16, Bool, Bool))"
-)
 _US: Final = "toUnixTimestamp64Micro"
-
-_EVENTS: Final = f"""arrayMap(
-        (item, at, branch, endpoints, landmarks) -> CAST(
-            (
-                fromUnixTimestamp64Micro(landmarks[bitAnd(at, 3) + 1] + bitShiftRight(at, 2), 'UTC'),
-                endpoints[item.1 + 1].1, endpoints[item.1 + 1].2,
-                endpoints[item.2 + 1].1, endpoints[item.2 + 1].2,
-                item.3, item.4, item.5, item.6, item.7,
-                if(startsWith(ifNull(branch, ''), '='), substring(branch, 2), branch),
-                item.8, item.9, item.10
-            ),
-            '{_EVENT.replace("'", "''")}'
-        ),
-        JSONExtract(ladder, 2, '{_ITEM}'),
-        event_times,
-        arrayFill(branch -> ifNull(branch != '=', 1), event_branches),
-        arrayMap(time -> arrayConcat(
-            [(CAST(src_ip, 'String'), src_port), (CAST(dst_ip, 'String'), dst_port)],
-            JSONExtract(ladder, 1, 'Array(Tuple(String, UInt16))')
-        ), event_times),
-        arrayMap(time -> [
-            {_US}(start), ifNull({_US}(ringing_time), 0), ifNull({_US}(answer_time), 0), {_US}(end_time)
-        ], event_times)
-    )"""
-"""The inverse of `sinks.clickhouse.ladder.pack`."""
 
 _DERIVED: Final = f"""
     invite_time Nullable(DateTime64(6, 'UTC'))
@@ -74,10 +29,8 @@ _DERIVED: Final = f"""
         ALIAS ({_US}(end_time) - {_US}(ifNull(answer_time, start)) + connect_more) / 1e6,
     pdd Nullable(Float64)
         ALIAS ({_US}(ifNull(ringing_time, start)) - {_US}(start) + pdd_more) / 1e6,
-    sip_events Array({_EVENT})
-        ALIAS {_EVENTS},
 """
-"""What the columns of `sinks.clickhouse.derived` and `ladder` stand for."""
+"""What the columns of `sinks.clickhouse.derived` stand for."""
 
 _CDR: Final = f"""
 CREATE TABLE IF NOT EXISTS cdr
@@ -257,7 +210,9 @@ CREATE TABLE IF NOT EXISTS cdr
     INDEX by_cdr_id cdr_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_call_id call_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_caller caller TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX by_callee callee TYPE bloom_filter(0.01) GRANULARITY 1
+    INDEX by_callee callee TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_quality (mos_a, mos_b, loss_a, loss_b, jitter_a_ms, jitter_b_ms) TYPE minmax GRANULARITY 1,
+    INDEX by_length (duration, connect_duration, pdd) TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toDate(start)

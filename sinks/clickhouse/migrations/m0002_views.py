@@ -4,9 +4,57 @@ from typing import Final
 
 NAME: Final = "views"
 
-_CALLS: Final = """
+_EVENT: Final = """Tuple(
+        time DateTime64(6, 'UTC'),
+        src_ip String,
+        src_port UInt16,
+        dst_ip String,
+        dst_port UInt16,
+        transport LowCardinality(String),
+        method LowCardinality(String),
+        status Nullable(UInt16),
+        reason Nullable(String),
+        cseq Nullable(UInt64),
+        branch Nullable(String),
+        hop UInt16,
+        retransmission Bool,
+        sdp Bool
+    )"""
+
+_ITEM: Final = (
+    "Array(Tuple(UInt16, UInt16, String, String, Nullable(UInt16), Nullable(String), Nullable(UInt64),"
+    " UInt16, Bool, Bool))"
+)
+_US: Final = "toUnixTimestamp64Micro"
+
+_EVENTS: Final = f"""arrayMap(
+        (item, at, branch, endpoints, landmarks) -> CAST(
+            (
+                fromUnixTimestamp64Micro(landmarks[bitAnd(at, 3) + 1] + bitShiftRight(at, 2), 'UTC'),
+                endpoints[item.1 + 1].1, endpoints[item.1 + 1].2,
+                endpoints[item.2 + 1].1, endpoints[item.2 + 1].2,
+                item.3, item.4, item.5, item.6, item.7,
+                if(startsWith(ifNull(branch, ''), '='), substring(branch, 2), branch),
+                item.8, item.9, item.10
+            ),
+            '{_EVENT.replace("'", "''")}'
+        ),
+        JSONExtract(ladder, 2, '{_ITEM}'),
+        event_times,
+        arrayFill(branch -> ifNull(branch != '=', 1), event_branches),
+        arrayMap(time -> arrayConcat(
+            [(CAST(src_ip, 'String'), src_port), (CAST(dst_ip, 'String'), dst_port)],
+            JSONExtract(ladder, 1, 'Array(Tuple(String, UInt16))')
+        ), event_times),
+        arrayMap(time -> [
+            {_US}(start), ifNull({_US}(ringing_time), 0), ifNull({_US}(answer_time), 0), {_US}(end_time)
+        ], event_times)
+    )"""
+"""The inverse of `sinks.clickhouse.ladder.pack`."""
+
+_CALLS: Final = f"""
 CREATE OR REPLACE VIEW calls AS
-SELECT *, invite_time, bye_time, duration, connect_duration, pdd, sip_events FROM cdr FINAL
+SELECT *, invite_time, bye_time, duration, connect_duration, pdd, {_EVENTS} AS sip_events FROM cdr FINAL
 """
 
 _RTP_STREAMS: Final = """
@@ -40,7 +88,7 @@ FROM cdr FINAL
 ARRAY JOIN streams
 """
 
-_SIP_EVENTS: Final = """
+_SIP_EVENTS: Final = f"""
 CREATE OR REPLACE VIEW sip_events AS
 SELECT
     account, site, cdr_id, call_id, start, caller, callee, outcome,
@@ -50,7 +98,7 @@ SELECT
     sip_events.cseq AS cseq, sip_events.branch AS branch, sip_events.hop AS hop,
     sip_events.retransmission AS retransmission, sip_events.sdp AS sdp
 FROM cdr FINAL
-ARRAY JOIN sip_events
+ARRAY JOIN {_EVENTS} AS sip_events
 """
 
 _CALLS_BY_MINUTE: Final = """
