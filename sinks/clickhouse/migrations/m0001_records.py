@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS cdr
     account LowCardinality(String) CODEC(ZSTD(1)),
     site LowCardinality(String) CODEC(ZSTD(1)),
     sensor_id LowCardinality(String) CODEC(ZSTD(1)),
-    sensor_ids Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    sensor_ids Array(LowCardinality(String)) CODEC(ZSTD(3)),
     start DateTime64(6, 'UTC') CODEC(Delta, T64('bit'), ZSTD(1)),
     stored_at DateTime64(6, 'UTC') CODEC(Delta, T64('bit'), ZSTD(1)),
     call_id String CODEC(ZSTD(1)),
@@ -132,7 +132,7 @@ CREATE TABLE IF NOT EXISTS cdr
     flags Array(LowCardinality(String)) CODEC(ZSTD(1)),
 
     ladder String CODEC(ZSTD(3)),
-    event_times Array(Int64) CODEC(ZSTD(3)),
+    event_times Array(Int64) CODEC(ZSTD(9)),
     event_branches Array(Nullable(String)) CODEC(ZSTD(3)),
     sip_events_omitted UInt32 CODEC(ZSTD(1)),
 
