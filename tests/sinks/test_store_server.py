@@ -51,6 +51,8 @@ def test_a_server_is_migrated_written_and_read(address: str) -> None:
         Writer(store).insert(tables.CDR, [call(3)])
         assert without_stored_at(list(read_calls(store))) == without_stored_at([rows[0], rows[2]])
         assert read_call(store, call(2).cdr_id) is None
+        found = read_call(store, call(3).cdr_id)
+        assert found is not None and without_stored_at([found]) == without_stored_at([rows[2]])
 
 
 def test_a_wrong_password_is_refused_and_not_repeated(address: str) -> None:

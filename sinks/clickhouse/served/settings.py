@@ -34,7 +34,8 @@ _HARMLESS: Final = re.compile(
     r"|group_by_use_nulls|union_default_mode|prefer_column_name_to_alias|date_time_output_format"
     r"|date_time_input_format|bool_true_representation|bool_false_representation|log_comment|priority"
     r"|format_csv_delimiter|format_csv_null_representation|format_tsv_null_representation"
-    r"|cast_keep_nullable|cast_string_to_dynamic_use_inference|use_skip_indexes_if_final|do_not_merge_across_partitions_select_final"
+    r"|cast_keep_nullable|cast_string_to_dynamic_use_inference|do_not_merge_across_partitions_select_final"
+    r"|use_skip_indexes|query_plan_enable_optimizations"
 )
 _OUTPUT: Final = re.compile(r"output_format_(?!schema)\w+")
 _INPUT: Final = re.compile(
