@@ -12,9 +12,13 @@ from capture.bounds import NOTES_MAX, UDPTL_HINTS
 from capture.dissect_kernel import walk
 from capture.flows import Flows
 from capture.settings import CaptureSettings
+from capture.sip_kernel import find_plain
 from schemas.clock import NOT_STARTED
 
 SIP_PORT, TCP_OF_INTEREST = 1, 2
+
+FEW_NOTES = 32
+"""Notes for which loading another kernel, and calling it, is not worth it."""
 
 
 class Segment(NamedTuple):
@@ -95,11 +99,16 @@ class Dissector:
             if stop == at.STOP_DONE:
                 return
 
-    def notes(self) -> list[list[int]]:
-        """What the kernel noted since it last stopped: rows of NOTE_WORDS (capture/layout.py)."""
+    def notes(self, block: Block) -> list[list[int]]:
+        """What the kernel noted of the block since it stopped: rows of NOTE_WORDS (capture/layout.py)."""
         noted = int(self._control[at.C_NOTES])
         self._control[at.C_NOTES] = 0
-        rows: list[list[int]] = self._notes[: noted * at.NOTE_WORDS].reshape(-1, at.NOTE_WORDS).tolist()
+        notes = self._notes[: noted * at.NOTE_WORDS].reshape(-1, at.NOTE_WORDS)
+        if noted < FEW_NOTES:
+            notes[:, at.N_PLAIN] = 0
+        else:
+            find_plain(block.buffer, self._notes, noted)
+        rows: list[list[int]] = notes.tolist()
         return rows
 
     def segment(self, block: Block) -> Segment | None:

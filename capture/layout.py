@@ -108,7 +108,8 @@ N_META = 6            # (vlan + 1) << 16 | ttl << 8 | dscp
 N_PORTS = 7           # src port << 16 | dst port
 N_ARRIVAL = 8
 N_KEY = 9
-NOTE_WORDS = 10
+N_PLAIN = 10          # 1: SIP by its first line, with nothing to mask (capture/sip_kernel.py)
+NOTE_WORDS = 11
 
 NOTE_SIP = 1          # looks like SIP
 NOTE_SIP_PORT = 2     # does not, but is on a SIP port

@@ -112,7 +112,7 @@ class Sensor:
     def _dissect(self, block: Block, inner: bool = False) -> Iterator[Batch]:
         dissector = self._dissector
         for stop, done in dissector.walk(block, inner):
-            if notes := dissector.notes():
+            if notes := dissector.notes(block):
                 self._heed(notes, block)
             if stop == at.STOP_FLUSH:
                 yield from self.flush()
@@ -157,7 +157,7 @@ class Sensor:
     def _heed(self, notes: list[list[int]], block: Block) -> None:
         """Take the datagrams that the kernel noted."""
         buffer = block.buffer.data
-        for kind, at_payload, captured, wire, ip, ipv6, meta, ports, time_us, key in notes:
+        for kind, at_payload, captured, wire, ip, ipv6, meta, ports, time_us, key, plain in notes:
             packet = buffer[ip : at_payload + captured].tobytes()
             payload = packet[at_payload - ip :]
             src_ip, dst_ip = (packet[8:24], packet[24:40]) if ipv6 else (packet[12:16], packet[16:20])
@@ -165,12 +165,15 @@ class Sensor:
                 report = RtcpPacket(time_us, src_ip, ports >> 16, dst_ip, ports & 0xFFFF, payload)
                 self._rtcp.add(key, report)
                 continue
-            message = self._message(kind, payload, captured < wire)
-            if message is None:
+            if plain and kind == at.NOTE_SIP:
+                message = payload
+            elif (found := self._message(kind, payload, captured < wire)) is not None:
+                message = self._masked(found)
+            else:
                 continue
             heard = SipPacket(
                 time_us, src_ip, ports >> 16, dst_ip, ports & 0xFFFF, "udp",
-                meta & 0xFF, meta >> 8 & 0xFF, (meta >> 16) - 1, self._masked(message),
+                meta & 0xFF, meta >> 8 & 0xFF, (meta >> 16) - 1, message,
             )  # fmt: skip
             self._hear_sip(key, heard)
 
