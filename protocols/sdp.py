@@ -7,7 +7,7 @@ are immutable; equal bodies of usual length give the same object.
 import re
 import socket
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -30,8 +30,11 @@ _KINDS: Final = frozenset(("c=", "o=", "v="))
 _SEVERAL: Final = frozenset(("a=candidate", "a=group"))
 _NOWHERE: Final = frozenset(("0.0.0.0", "::"))
 _OWN_DTX: Final = frozenset(("AMR", "AMR-WB", "AMR-WB+", "EVS"))
-_DTX_CODECS: Final = _OWN_DTX | {"CN", "G723", "G729", "OPUS"}
 _NUMBER: Final = re.compile(r"\s*([0-9]{1,9})(?![0-9])")
+_PLAIN_SESSION: Final = re.compile(
+    r"v=[^\n]*\no=\S+ (\S+) (\S+) \S+ \S+ (\S+)\r?\n(?:[siuep]=[^\n]*\n)*"
+    r"(?:c=\S+ \S+ ([^\s/]+)(?:/[^\n]*)?\r?\n)?(?:[btrzk]=[^\n]*(?:\n|\Z))*\Z"
+)
 _CANDIDATE: Final = re.compile(
     r"[^ ]+ +([0-9]{1,3}) +([A-Za-z-]{1,10}) +[0-9]{1,10} +([^ ]{1,255}) +([0-9]{1,5}) +typ +(\w{1,16})"
 )
@@ -76,19 +79,21 @@ class Media(msgspec.Struct, frozen=True, gc=False):
     IPv4 or IPv6 literal or a host name, "" if none was given; `port` 0 means refused or not wanted.
     `rtcp_port` is 0 without RTP, the RTP port under rtcp-mux, else a=rtcp or port + 1; `rtcp_address` is ""
     unless a=rtcp names one. `ptime_ms` and `maxptime_ms` are 0 if absent. `formats` are the words after the
-    protocol where these are no RTP payload types.
+    protocol where these are no RTP payload types. `encrypted`: SRTP, by its profile, a=crypto or
+    a=fingerprint; `t38`: fax over UDPTL or TCP. `dtx`: the terms let the sender fall silent, by
+    silenceSupp:on or a codec that may stop sending.
     """
 
-    kind: str
     port: int
     port_count: int
-    protocol: str
     address: str
+    rtcp_port: int
+    rtcp_address: str
+    kind: str
+    protocol: str
     direction: str
     payloads: tuple[Payload, ...]
     formats: tuple[str, ...]
-    rtcp_port: int
-    rtcp_address: str
     rtcp_mux: bool
     ptime_ms: int
     maxptime_ms: int
@@ -96,30 +101,14 @@ class Media(msgspec.Struct, frozen=True, gc=False):
     candidates: tuple[Candidate, ...]
     crypto: bool
     fingerprint: bool
-    silence_suppression: bool
+    encrypted: bool
+    dtx: bool
+    t38: bool
 
     @property
     def ip(self) -> bytes | None:
         """`address` packed, 4 bytes or 16; None for a host name."""
         return packed(self.address)
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether the media is SRTP: by its profile, a=crypto or a=fingerprint."""
-        return self.crypto or self.fingerprint or "SAVP" in self.protocol
-
-    @property
-    def dtx(self) -> bool:
-        """Whether the terms let the sender fall silent: silenceSupp:on, or a codec that may stop sending."""
-        for payload in self.payloads:
-            if payload.codec in _DTX_CODECS and _may_be_silent(payload):
-                return True
-        return self.silence_suppression
-
-    @property
-    def t38(self) -> bool:
-        """Whether this is fax over UDPTL or TCP (T.38)."""
-        return self.kind == "image" and "t38" in self.formats
 
     @property
     def held(self) -> bool:
@@ -130,6 +119,17 @@ class Media(msgspec.Struct, frozen=True, gc=False):
     def codec(self) -> str:
         """The preferred codec: the first format that carries voice or video, "" if there is none."""
         return next((payload.codec for payload in self.payloads if payload.is_voice), "")
+
+
+class _Terms(NamedTuple):
+    """What an m= section says beside its port, alike in many calls. `address`: its own, None if absent;
+    `rtcp`: a=rtcp; `media`: the fields of Media from `kind` on."""
+
+    address: str | None
+    rtp: bool
+    rtcp: str | None
+    mux: bool
+    media: tuple[Any, ...]
 
 
 class Sdp(msgspec.Struct, frozen=True, gc=False):
@@ -167,27 +167,34 @@ def _parse(body: bytes | str) -> Sdp:
     if text.count("\n") > SDP_LINES:
         raise SdpError(f"more than {SDP_LINES} lines")
     first, *sections = text.split("\nm=") if text[:2] != "m=" else ("\n" + text).split("\nm=")
-    session = _read_level(first)
-    if not sections and "v=" not in session and "o=" not in session:
-        raise SdpError(f"no session description: {text[:40]!a}")
+    direction, attributes = "sendrecv", ""
+    bundle: tuple[tuple[str, ...], ...] = ()
+    plain = _PLAIN_SESSION.match(first)
+    if plain is not None:
+        session_id, version, origin, address = plain.groups("")
+    else:
+        level = _read_level(first)
+        if not sections and "v=" not in level and "o=" not in level:
+            raise SdpError(f"no session description: {text[:40]!a}")
+        session_id, version, origin = _origin(level.get("o=", ""))
+        address = _address(level.get("c=", ""))
+        direction = level["a="][2:] if "a=" in level else direction
+        bundle = _bundles(level["a=group"]) if "a=group" in level else bundle
+        attributes = "".join(("\n" + first).partition("\na=")[1:])
     if len(sections) > SDP_MEDIA:
         raise SdpError(f"more than {SDP_MEDIA} media")
     media = []
     for section in sections:
-        mline, _, rest = section.partition("\n")
-        one = _media(mline, rest, session)
+        one = _media(section, address, attributes)
         if one is not None:
             media.append(one)
-    origin = session["o="].split() if "o=" in session else []
-    return Sdp(
-        origin[1] if len(origin) > 1 else "",
-        origin[2] if len(origin) > 2 else "",
-        origin[5] if len(origin) > 5 else "",
-        _address(session),
-        session["a="][2:] if "a=" in session else "sendrecv",
-        tuple(media),
-        _bundles(session["a=group"]) if "a=group" in session else (),
-    )
+    return Sdp(session_id, version, origin, address, direction, tuple(media), bundle)
+
+
+def _origin(value: str) -> tuple[str, str, str]:
+    """(session id, version, address), "" where there is none."""
+    words = value.split() + [""] * 6
+    return words[1], words[2], words[5]
 
 
 def _read_level(text: str) -> _Level:
@@ -223,59 +230,68 @@ def _bundles(groups: str) -> tuple[tuple[str, ...], ...]:
     return tuple([tuple(group[1:]) for group in words if group and group[0].upper() == "BUNDLE"])
 
 
-def _address(level: _Level) -> str:
-    """The address of `IN IP4 224.2.1.1/127/3`, without time to live and count; "" without c=."""
-    words = level["c="].split() if "c=" in level else []
+def _address(value: str) -> str:
+    """The address of `IN IP4 224.2.1.1/127/3`, without time to live and count; "" if there is none."""
+    words = value.split()
     return words[2].partition("/")[0] if len(words) > 2 else ""
 
 
-def _media(mline: str, rest: str, session: _Level) -> Media | None:
-    """The media of an m= line and the lines below it; None if the m= line cannot be read."""
+def _media(section: str, session_address: str, attributes: str) -> Media | None:
+    """The media of an m= line and the lines below it; None if the m= line cannot be read. `attributes`: the
+    lines of the session from its first a= on."""
+    mline, _, rest = section.partition("\n")
     words = mline.split(None, 3)
     if len(words) < 3:
         return None
-    first, protocol = words[1], words[2]
-    port_count = 1
+    first, port_count = words[1], 1
     if "/" in first:
         first, _, count = first.partition("/")
         port_count = _number(count) or 1
     if not first.isdecimal() or len(first) > 5 or (port := int(first)) > 65535:
         return None
     formats = words[3] if len(words) > 3 else ""
-    if len(rest) + len(formats) <= CACHED_LEVEL_LENGTH:
-        own, payloads = _shared_level(rest), _shared_payloads(formats, rest)
-    else:
-        own, payloads = _read_level(rest), _read_payloads(formats, rest)
-    level = session | own
-    rtcp_port, rtcp_address, mux = 0, "", "a=rtcp-mux" in level
-    rtp = "RTP/" in protocol or "rtp/" in protocol
-    if rtp:
-        if mux or port == 0:
+    usual = len(rest) + len(formats) + len(attributes) <= CACHED_LEVEL_LENGTH
+    terms = (_shared_terms if usual else _read_terms)(words[0], words[2], formats, rest, attributes)
+    rtcp_port, rtcp_address = 0, ""
+    if terms.rtp:
+        if terms.mux or port == 0:
             rtcp_port = port
-        elif "a=rtcp" in level:
-            rtcp_port, rtcp_address = _rtcp(level["a=rtcp"], port)
+        elif terms.rtcp is not None:
+            rtcp_port, rtcp_address = _rtcp(terms.rtcp, port)
         else:
             rtcp_port = port + 1 if port < 65535 else 0
-    return Media(
-        words[0].lower(),
-        port,
-        port_count,
+    address = session_address if terms.address is None else terms.address
+    return Media(port, port_count, address, rtcp_port, rtcp_address, *terms.media)
+
+
+def _read_terms(kind: str, protocol: str, formats: str, rest: str, attributes: str) -> _Terms:
+    own = _read_level(rest)
+    level = _read_level(attributes) | own
+    rtp = "RTP/" in protocol or "rtp/" in protocol
+    payloads = _read_payloads(formats, own) if rtp else ()
+    others = () if rtp else tuple(formats.lower().split()[:SDP_PAYLOADS])
+    mux = "a=rtcp-mux" in level
+    crypto, fingerprint = "a=crypto" in level or "a=key-mgmt" in level, "a=fingerprint" in level
+    silent = "a=silenceSupp" in level and level["a=silenceSupp"][:2].lower() == "on"
+    kind = kind.lower()
+    media = (
+        kind,
         protocol,
-        _address(level),
         level["a="][2:] if "a=" in level else "sendrecv",
-        payloads if rtp else (),
-        () if rtp else tuple(formats.lower().split()[:SDP_PAYLOADS]),
-        rtcp_port,
-        rtcp_address,
+        payloads,
+        others,
         mux,
         _number(level["a=ptime"]) if "a=ptime" in level else 0,
         _number(level["a=maxptime"]) if "a=maxptime" in level else 0,
         level["a=mid"].strip() if "a=mid" in level else "",
         _candidates(level["a=candidate"]) if "a=candidate" in level else (),
-        "a=crypto" in level or "a=key-mgmt" in level,
-        "a=fingerprint" in level,
-        "a=silenceSupp" in level and level["a=silenceSupp"][:2].lower() == "on",
+        crypto,
+        fingerprint,
+        crypto or fingerprint or "SAVP" in protocol,
+        silent or any(_may_be_silent(payload) for payload in payloads),
+        kind == "image" and "t38" in others,
     )
+    return _Terms(_address(own["c="]) if "c=" in own else None, rtp, level.get("a=rtcp"), mux, media)
 
 
 def _number(text: str) -> int:
@@ -305,9 +321,8 @@ def _candidates(values: str) -> tuple[Candidate, ...]:
     )
 
 
-def _read_payloads(formats: str, rest: str) -> tuple[Payload, ...]:
+def _read_payloads(formats: str, level: _Level) -> tuple[Payload, ...]:
     """The payload types that `formats` lists, as the lines of the media describe them."""
-    level = _read_level(rest)
     payloads = (
         _payload(text, level.get(text, ""), level.get("fmtp" + text, ""))
         for text in formats.split()[:SDP_PAYLOADS]
@@ -348,5 +363,4 @@ def _may_be_silent(payload: Payload) -> bool:
 
 
 _cached = lru_cache(CACHED_SDP)(_parse)
-_shared_level = lru_cache(CACHED_LEVELS)(_read_level)  # most phones say the same of every call's media
-_shared_payloads = lru_cache(CACHED_LEVELS)(_read_payloads)
+_shared_terms = lru_cache(CACHED_LEVELS)(_read_terms)  # most phones say the same of every call's media
