@@ -14,6 +14,9 @@ LIST_VALUES: Final = 256
 PARAMETERS: Final = 128
 """Parameters of one URI or header value."""
 
+CACHED_NAMES: Final = 64
+"""Names of headers for which a regular expression is kept."""
+
 CACHED_VALUE: Final = 256
 """Characters of the longest From or To value kept in the cache of parsed addresses."""
 

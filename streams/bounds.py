@@ -84,6 +84,9 @@ MEDIA = 8
 PAYLOADS = 32
 """Payload types of one announced endpoint."""
 
+PAYLOAD_LISTS = 512
+"""Lists of payload types that are kept ready: most phones offer the same in every call."""
+
 CANDIDATES = 16
 """ICE candidates of one announced endpoint."""
 

@@ -5,30 +5,32 @@ start line can be read, and `problems` says what was wrong with it.
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
-from protocols.bounds import HEAD_LENGTH, HEADER_LINES, LIST_VALUES
+from protocols.bounds import CACHED_NAMES, HEAD_LENGTH, HEADER_LINES, LIST_VALUES
 from protocols.sip.errors import SipError
 from protocols.sip.headers import Reason, Via, parse_reason, parse_via, split_list
 from protocols.sip.multipart import find_part, media_type
-from protocols.sip.names import COMPACT, KNOWN, LISTS, header_key
+from protocols.sip.names import COMPACT, KNOWN, LISTS, METHODS, header_key
 from protocols.sip.uri import NameAddr, Uri, parse_name_addr, parse_uri
 
 _WHITE: Final = " \t\r"
 _STATUS: Final = {str(code): code for code in range(100, 700)}
-_USUAL: Final = (
-    "INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK UPDATE INFO SUBSCRIBE NOTIFY REFER MESSAGE PUBLISH"
-)
-_METHODS: Final = frozenset(_USUAL.split())
+_METHODS: Final = frozenset(METHODS)
+_AGENTS: Final = frozenset(("user-agent", "server"))
 _CSEQ_LIMIT: Final = 2**32
 _END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
 _FOLD: Final = re.compile(r"(?<![ \t])[ \t]*\r?\n[ \t]+")
 _METHOD: Final = re.compile(r"[!%'*+\-.0-9A-Z_`a-z~]+\Z")
 _TAG_VALUE: Final = re.compile(r"[^\s;,\"=<>]+\Z")
 
-_Head = tuple[list[str], dict[str, str], bytes, tuple[str, ...]]
+_Fields = dict[str, str]
+"""First value of each header, as it stands in its line, by the name in lower case and long form."""
+
+_Head = tuple[str, _Fields, bytes, tuple[str, ...]]
 
 
 class SipMessage(msgspec.Struct, gc=False):
@@ -53,8 +55,12 @@ class SipMessage(msgspec.Struct, gc=False):
     content_type: str
     body: bytes
     marks: tuple[str, ...]
-    _fields: dict[str, str]
-    _lines: list[str]
+    _head: str
+    """Start line and headers, unfolded."""
+    _read: _Fields | None
+    """`_fields`, once it has been asked for."""
+    _absent: frozenset[str] = frozenset()
+    """Some headers that are not there."""
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -65,13 +71,20 @@ class SipMessage(msgspec.Struct, gc=False):
 
     def header(self, name: str) -> str | None:
         """The first value of a header, unfolded, as sent (a comma list is not split); None if absent."""
-        value = self._fields.get(KNOWN.get(name) or header_key(name))
+        key = KNOWN.get(name) or header_key(name)
+        if key in self._absent:
+            return None
+        value = self._fields.get(key)
         return None if value is None else value.strip(_WHITE)
+
+    def has_any(self, keys: frozenset[str]) -> bool:
+        """Whether one of these headers is there, by `header_key`."""
+        return not keys.isdisjoint(self._fields)
 
     def headers(self, name: str) -> list[str]:
         """All values of a header in order, split at commas where RFC 3261 allows a list."""
         key = header_key(name)
-        if key not in self._fields:
+        if key in self._absent or (self._read is not None and key not in self._read):
             return []
         values = self.header_lines(key)
         if key not in LISTS:
@@ -80,17 +93,17 @@ class SipMessage(msgspec.Struct, gc=False):
 
     def header_lines(self, name: str) -> list[str]:
         """The values of a header, one for each time it was sent, not split."""
-        key = header_key(name)
-        values = []
-        for line in self._lines:
-            spelling, _, value = line.partition(":")
-            if (KNOWN.get(spelling) or header_key(spelling)) == key:
-                values.append(value.strip(_WHITE))
-        return values
+        return [value.strip(_WHITE) for value in _header_lines(header_key(name)).findall(self._head)]
 
     def header_names(self) -> list[str]:
         """Names in lower case and long form, one for each header line, in order."""
-        return [header_key(line.partition(":")[0]) for line in self._lines]
+        return [header_key(line.partition(":")[0]) for line in self._head.split("\n")[1:]]
+
+    @property
+    def _fields(self) -> _Fields:
+        if self._read is None:
+            self._read = _fields_of(self._head.split("\n"))
+        return self._read
 
     @property
     def from_(self) -> NameAddr:
@@ -156,6 +169,8 @@ class SipMessage(msgspec.Struct, gc=False):
     @property
     def user_agent(self) -> str | None:
         """User-Agent, else Server."""
+        if self._absent >= _AGENTS:
+            return None
         return self.header("user-agent") or self.header("server")
 
     @property
@@ -194,12 +209,13 @@ def parse(data: bytes) -> SipMessage:
     """
     if data[:1] in (b"\r", b"\n"):
         data = data.lstrip(b"\r\n")
+    marks: tuple[str, ...] = ()
     end = data.find(b"\r\n\r\n")
-    if not 0 < end <= HEAD_LENGTH:
-        lines, fields, body, marks = _read_carefully(data)
-    else:
-        body, marks = data[end + 4 :], ()
-        lines = data[:end].decode("utf-8", "surrogateescape").split("\n")
+    usual = 0 < end <= HEAD_LENGTH
+    if usual:
+        body = data[end + 4 :]
+        head = data[:end].decode("utf-8", "surrogateescape")
+        lines = head.split("\n")
         if len(lines) > HEADER_LINES:
             raise SipError(f"more than {HEADER_LINES} header lines")
         fields = {}
@@ -209,11 +225,14 @@ def parse(data: bytes) -> SipMessage:
             key = known(name)
             if key is None:
                 if name[:1] in " \t\r":  # folded, or an empty line with a bare line feed
-                    lines, fields, body, marks = _read_carefully(data)
+                    usual = False
                     break
                 key = name.strip(_WHITE).lower()
                 key = COMPACT.get(key, key)
             fields[key] = value
+    if not usual:
+        head, fields, body, marks = _read_carefully(data)
+        lines = head.split("\n")
 
     start = lines[0]
     method, _, rest = start.partition(" ")
@@ -226,7 +245,6 @@ def parse(data: bytes) -> SipMessage:
         if method not in _METHODS or not uri or version not in ("SIP/2.0\r", "SIP/2.0"):
             method, uri, status, reason, more = _start_line(start)
             marks += more
-    del lines[0]
 
     call_id = fields.get("call-id", "").strip(_WHITE)
     if not call_id:
@@ -274,8 +292,8 @@ def parse(data: bytes) -> SipMessage:
         content_type,
         body,
         marks,
+        head,
         fields,
-        lines,
     )
 
 
@@ -297,12 +315,23 @@ def _read_carefully(data: bytes) -> _Head:
         marks = ("no empty line after the headers",)
     if head.count(b"\n") >= HEADER_LINES:
         raise SipError(f"more than {HEADER_LINES} header lines")
-    lines = _FOLD.sub(" ", head.decode("utf-8", "surrogateescape")).split("\n")
-    fields: dict[str, str] = {}
-    for line in lines[:0:-1]:
+    text = _FOLD.sub(" ", head.decode("utf-8", "surrogateescape"))
+    return text, _fields_of(text.split("\n")), body, marks
+
+
+@lru_cache(CACHED_NAMES)
+def _header_lines(key: str) -> re.Pattern[str]:
+    """Finds the values of one header in a head."""
+    names = "|".join([re.escape(key), *(short for short, name in COMPACT.items() if name == key)])
+    return re.compile(rf"\n[ \t\r]*(?:{names})[ \t\r]*(?::([^\n]*)|(?=\n|\Z))", re.IGNORECASE)
+
+
+def _fields_of(lines: list[str]) -> _Fields:
+    fields = {}
+    for line in lines[:0:-1]:  # backwards, so that the first of equal names stays
         name, _, value = line.partition(":")
-        fields[header_key(name)] = value
-    return lines, fields, body, marks
+        fields[KNOWN.get(name) or header_key(name)] = value
+    return fields
 
 
 def _start_line(line: str) -> tuple[str, str, int, str, tuple[str, ...]]:

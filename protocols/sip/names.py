@@ -26,6 +26,12 @@ COMPACT: Final = {
 }
 """Compact forms of the IANA registry of SIP header fields."""
 
+METHODS: Final = (
+    *("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "SUBSCRIBE"),
+    *("NOTIFY", "REFER", "MESSAGE", "PUBLISH"),
+)
+"""The usual methods."""
+
 _USUAL: Final = """
 Accept Accept-Contact Accept-Encoding Accept-Language Accept-Resource-Priority Alert-Info Allow Allow-Events
 Authentication-Info Authorization Call-ID Call-Info Contact Content-Disposition Content-Encoding
@@ -37,8 +43,8 @@ P-Visited-Network-ID Path Priority Privacy Proxy-Authenticate Proxy-Authorizatio
 Record-Route Refer-To Referred-By Reject-Contact Remote-Party-ID Replaces Reply-To Request-Disposition
 Require Resource-Priority Retry-After Route RSeq Security-Client Security-Server Security-Verify Server
 Service-Route Session-Expires Session-ID SIP-ETag SIP-If-Match Subject Subscription-State Supported Timestamp
-To Unsupported User-Agent User-to-User Via Warning WWW-Authenticate X-Asterisk-HangupCause
-X-Asterisk-HangupCauseCode X-Call-ID X-FS-Support
+Target-Dialog To Unsupported User-Agent User-to-User Via Warning WWW-Authenticate X-Asterisk-HangupCause
+X-Asterisk-HangupCauseCode X-CID X-Call-ID X-FS-Support X-Orig-Call-ID X-Original-Call-ID
 """
 
 KNOWN: Final[dict[str, str]] = {

@@ -1,5 +1,6 @@
 """Session descriptions of a call: which side listens where, and who holds."""
 
+from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
@@ -162,7 +163,7 @@ def _opened(call: Call, heard: Hearing, branch: str, media: sdp.Media, ip: bytes
         media.port,
         0 if media.rtcp_mux else media.rtcp_port,
         heard.packet.src_ip,
-        [_payload(each) for each in media.payloads[: bounds.PAYLOADS]],
+        [*_payloads(media.payloads)],
         media.ptime_ms,
         media.direction,
         _candidates(media) if media.candidates else [],
@@ -176,6 +177,11 @@ def _candidates(media: sdp.Media) -> list[tuple[bytes, int]]:
         for each in media.candidates[: bounds.CANDIDATES]
         if each.component == 1 and (packed := sdp.packed(each.address)) is not None
     ]
+
+
+@lru_cache(bounds.PAYLOAD_LISTS)
+def _payloads(payloads: tuple[sdp.Payload, ...]) -> tuple[Payload, ...]:
+    return tuple(_payload(each) for each in payloads[: bounds.PAYLOADS])
 
 
 def _payload(payload: sdp.Payload) -> Payload:

@@ -3,6 +3,8 @@
 from typing import Final, TypeVar
 from zlib import crc32
 
+import msgspec
+
 from protocols.sip import SipMessage
 from schemas.cdr import SipEvent
 from schemas.sip_messages import SipPacket
@@ -22,7 +24,7 @@ SAME: Final = 4  # another sensor's hearing of a message that is known
 _KEPT: Final = bounds.SIP_EVENTS_FIRST + bounds.SIP_EVENTS_LAST
 
 
-class Hearing:
+class Hearing(msgspec.Struct, gc=False):
     """One message on its way through the reducer.
 
     `time_us` is when it was heard, by the clock of the call's own sensor where that is known, `at_us` the
@@ -30,18 +32,15 @@ class Hearing:
     bears, `sender` who sent it, `hop` the pair of addresses.
     """
 
-    __slots__ = ("at_us", "hop", "message", "news", "packet", "sender", "sensor", "side", "time_us")
-
-    def __init__(self, packet: SipPacket, message: SipMessage, sensor: str, at_us: int, side: str) -> None:
-        self.packet = packet
-        self.message = message
-        self.sensor = sensor
-        self.time_us = packet.time_us
-        self.at_us = at_us
-        self.side = side
-        self.sender = side if message.is_request else ("b" if side == "a" else "a")
-        self.hop = 0
-        self.news = NEW
+    packet: SipPacket
+    message: SipMessage
+    sensor: str
+    time_us: int
+    at_us: int
+    side: str
+    sender: str
+    hop: int
+    news: int = NEW
 
 
 def find_hop(state: CallState, packet: SipPacket, opens: bool) -> int:

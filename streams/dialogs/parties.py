@@ -1,11 +1,17 @@
 """Who calls whom, and what else the headers tell: read once from the first INVITE."""
 
+from functools import lru_cache
+from typing import Final
+
 from protocols.sip import NameAddr, SipMessage, readable
+from protocols.sip.names import header_key
 from streams import bounds
 from streams.dialogs.call import Call
 from streams.dialogs.hearing import Hearing
 from streams.dialogs.state import CallState
 from streams.settings import CallSettings
+
+_DIALOGS: Final = ("join", "target-dialog")
 
 
 def read_parties(call: Call, message: SipMessage) -> None:
@@ -57,12 +63,17 @@ def read_related(call: Call, message: SipMessage, settings: CallSettings) -> Non
     if (replaces := message.replaces) is not None:
         call.replaces = _text(replaces)
         relate(call, replaces, "replaces")
-    for name in ("join", "target-dialog"):
-        if (value := message.header(name)) is not None:
-            relate(call, value.partition(";")[0].strip(), name)
-    for name in settings.related_headers:
+    names = _DIALOGS + settings.related_headers
+    if not message.has_any(_keys(names)):
+        return
+    for name in names:
         if (value := message.header(name)) is not None:
             relate(call, value.partition(";")[0].strip(), name.lower())
+
+
+@lru_cache(16)
+def _keys(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(header_key(name) for name in names)
 
 
 def relate(call: Call, call_id: str, why: str) -> None:
@@ -95,8 +106,6 @@ def read_agent(state: CallState, heard: Hearing) -> None:
 
 def read_reasons(call: Call, message: SipMessage) -> None:
     """Reason (RFC 3326) of a BYE, a CANCEL, a failure: SIP and Q.850 causes, and the last text."""
-    if message.header("reason") is None:
-        return
     for reason in message.reasons:
         if reason.protocol == "SIP":
             call.reason_sip_cause = reason.cause

@@ -3,9 +3,7 @@
 import heapq
 from bisect import bisect_left
 from typing import Final
-from zlib import crc32
 
-from protocols import sip
 from protocols.sip import SipError, SipMessage
 from schemas.clock import END_OF_CAPTURE, NOT_STARTED
 from schemas.media_endpoints import CallEnded, EndpointEvent
@@ -32,6 +30,7 @@ from streams.dialogs.hearing import AGAIN, COPY, Hearing, classify, find_hop, no
 from streams.dialogs.identity import cdr_id_of
 from streams.dialogs.others import ASKING, Outside, count_other
 from streams.dialogs.parties import read_agent, read_parties
+from streams.dialogs.reading import read, read_usual
 from streams.dialogs.register import Register
 from streams.dialogs.requests import ON_REQUEST
 from streams.dialogs.state import CallState, Early
@@ -45,8 +44,13 @@ CALL_TIMER: Final = 1
 _OF_CALLS: Final = frozenset({"INVITE", "ACK", "BYE"})
 """Methods of which a message alone makes a call."""
 
+_OTHER: Final = {"a": "b", "b": "a"}
+
 _SLACK: Final = 4096
 """Stale timers that are not worth clearing away."""
+
+_READ_AT_ONCE: Final = 256
+"""Messages, so few that the processor still has them at hand when they are applied."""
 
 CallKey = tuple[str, str]
 """Call-ID, From tag of the initial INVITE."""
@@ -135,15 +139,8 @@ class Site:
         ended = clock >= END_OF_CAPTURE
         ready = len(self.queue) if ended else bisect_left(self.queue, (clock,))
         if ready:
-            for time_us, sensor, _, packet in self.queue[:ready]:
-                self.late = time_us < self.now_us
-                while self.timers and self.timers[0][0] < time_us:
-                    self._fire()
-                if self.late:
-                    self.register.counters["late"] += 1
-                else:
-                    self.now_us = time_us
-                self._hear(packet, sensor)
+            for begin in range(0, ready, _READ_AT_ONCE):
+                self._apply(self.queue[begin : min(begin + _READ_AT_ONCE, ready)])
             del self.queue[:ready]
             self.queue_changed = True
             self.late = False
@@ -155,16 +152,29 @@ class Site:
             self._finish()
             self.now_us = clock
 
-    def _hear(self, packet: SipPacket, sensor: str) -> None:
-        """Read a message and give it to its call."""
-        counters = self.register.counters
-        try:
-            message = _read(packet.raw)
-        except SipError:
-            counters["unreadable"] += 1
-            return
+    def _apply(self, queued: list[Queued]) -> None:
+        """Apply messages, and fire the timers before each."""
+        messages = read_usual([packet.raw for _, _, _, packet in queued])
+        for (time_us, sensor, _, packet), message in zip(queued, messages, strict=True):
+            self.late = time_us < self.now_us
+            while self.timers and self.timers[0][0] < time_us:
+                self._fire()
+            if self.late:
+                self.register.counters["late"] += 1
+            else:
+                self.now_us = time_us
+            self._hear(packet, sensor, message)
+
+    def _hear(self, packet: SipPacket, sensor: str, message: SipMessage | None = None) -> None:
+        """Give a message to its call, read if it has not been."""
+        if message is None:
+            try:
+                message = read(packet.raw)
+            except SipError:
+                self.register.counters["unreadable"] += 1
+                return
         if len(message.call_id) > bounds.CALL_ID:
-            counters["call-id-too-long"] += 1
+            self.register.counters["call-id-too-long"] += 1
             return
         call_id, from_tag = message.call_id, message.from_tag
         side = "a"
@@ -188,10 +198,11 @@ class Site:
     def _join(self, state: CallState, packet: SipPacket, sensor: str, message: SipMessage, side: str) -> None:
         """Apply a message to its call."""
         call = state.call
-        heard = Hearing(packet, message, sensor, self.now_us, side)
         request = message.is_request
         invites = request and message.method == "INVITE"
-        heard.hop = find_hop(state, packet, invites and not message.to_tag)
+        sender = side if request else _OTHER[side]
+        hop = find_hop(state, packet, invites and not message.to_tag)
+        heard = Hearing(packet, message, sensor, packet.time_us, self.now_us, side, sender, hop)
         news = heard.news = classify(state, heard, self.copy_us)
         self.changed[call.cdr_id] = call
         state.forgotten = False
@@ -490,7 +501,7 @@ class Site:
     def _refused(self, key: CallKey) -> bool:
         """Whether a failure waits for the INVITE that this ACK belongs to."""
         waiting = self.early.get(key)
-        return waiting is not None and any(_read(packet.raw).status >= 300 for _, packet in waiting.messages)
+        return waiting is not None and any(read(packet.raw).status >= 300 for _, packet in waiting.messages)
 
     def _give_up_waiting(self, key: CallKey) -> None:
         """The INVITE was not captured: 18x and 2xx make a call without it, others are counted."""
@@ -498,7 +509,7 @@ class Site:
         if waiting is None:
             return
         for sensor, packet in waiting.messages:
-            message = _read(packet.raw)
+            message = read(packet.raw)
             state = self.by_key.get(key)
             if state is not None:
                 self._join(state, packet, sensor, message, "a")
@@ -506,36 +517,6 @@ class Site:
                 self._begin(packet, sensor, message, started=False)
             else:
                 count_other(self.register.counters, message)
-
-
-def _read(raw: bytes) -> SipMessage:
-    """A message of which every text can be stored: UTF-8, and what is kept of each message short."""
-    message = sip.parse(raw if raw.isascii() else _readable(raw))
-    if len(message.branch) > bounds.TAG:
-        message.branch = _shortened(message.branch)
-    if len(message.from_tag) > bounds.TAG:
-        message.from_tag = _shortened(message.from_tag)
-    if len(message.to_tag) > bounds.TAG:
-        message.to_tag = _shortened(message.to_tag)
-    if len(message.reason) > bounds.TAG:
-        message.reason = _shortened(message.reason)
-    if len(message.method) > bounds.TAG:
-        message.method = _shortened(message.method)
-    return message
-
-
-def _shortened(text: str) -> str:
-    return f"{text[: bounds.TAG - 9]}~{crc32(text.encode()):08x}"
-
-
-def _readable(raw: bytes) -> bytes:
-    """Octets that are not UTF-8 in the head become U+FFFD, so that every text can be stored."""
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        head, end, body = raw.lstrip(b"\r\n").partition(b"\r\n\r\n")
-        return head.decode("utf-8", "replace").encode() + end + body
-    return raw
 
 
 def _from_callee(call: Call, packet: SipPacket, message: SipMessage) -> bool:
