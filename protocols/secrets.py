@@ -58,10 +58,10 @@ def mask_secrets(raw: bytes, keep_digits: bool = False) -> bytes:
     if not spans and not digits:
         return raw
     masked = bytearray(raw)
-    for start, end in spans:
-        masked[start:end] = MARK * (end - start)
     for start, end in digits:
         masked[start:end] = _DIGITS.sub(DIGIT_MARK, raw[start:end])
+    for start, end in spans:  # after the digits, of which not every octet is masked
+        masked[start:end] = MARK * (end - start)
     return bytes(masked)
 
 
