@@ -34,6 +34,7 @@ MASK_3, RUN_3 = int(S.MASK_3), int(S.RUN_3)
 DELAY, CHANGED, QUANTILE, ABOVE, TOTAL = int(S.DELAY), int(S.CHANGED), int(S.QUANTILE), int(S.ABOVE), int(S.TOTAL)
 FIRST, WINDOW_END, KMAX, STARTED = int(S.FIRST), int(S.WINDOW_END), int(S.KMAX), int(S.STARTED)
 FORGIVE_FROM, LOWEST = int(S.FORGIVE_FROM), int(S.LOWEST)
+HOLE, HOLE_END, HOLE_DUE = int(S.HOLE), int(S.HOLE_END), int(S.HOLE_DUE)
 R_WINDOW, R_START, R_END, R_PACKETS = ROW + W.WINDOW, ROW + W.START, ROW + W.END, ROW + W.PACKETS
 R_EXPECTED, R_DUPLICATES, R_REORDERED, R_STRAY = ROW + W.EXPECTED, ROW + W.DUPLICATES, ROW + W.REORDERED, ROW + W.STRAY
 R_JITTER_SUM, R_JITTER_COUNT, R_JITTER_MAX = ROW + W.JITTER_SUM, ROW + W.JITTER_COUNT, ROW + W.JITTER_MAX
@@ -304,7 +305,10 @@ def _play_adaptive(s: Ints, b: int, tick: int) -> None:
 
 @inlined
 def _dirty(s: Ints, b: int, tick: int) -> None:
-    """Write out heads and masks, which are not kept while every buffer is clean."""
+    """Write out heads, masks and runs, which are not kept while every buffer is clean.
+
+    A buffer that waits for the slot after the hole stays there: it is played, and the hole counted, next.
+    """
     if s[b + CLEAN] == 0:
         return
     ptime, newest = s[b + PTIME], s[b + K]
@@ -313,27 +317,103 @@ def _dirty(s: Ints, b: int, tick: int) -> None:
         depth = DEPTH_1 if buffer == 0 else (DEPTH_2 if buffer == 1 else s[b + DELAY])
         head = min((tick - s[anchor_at] - depth) // ptime + 1, newest + 1)
         head = max(head, newest - MASK_SLOTS + 2, s[anchor_at + 1])
+        missing, run = 0, 0
+        if s[anchor_at + 3] > 0:
+            head = min(head, s[b + HOLE_END])
+            hole = max(head, s[b + HOLE])
+            missing, run = (1 << (s[b + HOLE_END] - head)) - (1 << (hole - head)), hole - s[b + HOLE]
         s[anchor_at + 1] = head
         held = newest - head + 1
-        s[anchor_at + 2] = (1 << held) - 1 if held > 0 else 0
-        s[anchor_at + 3] = 0
+        s[anchor_at + 2] = ((1 << held) - 1 if held > 0 else 0) - missing
+        s[anchor_at + 3] = run
     s[b + CLEAN] = 0
+
+
+@inlined
+def _hole_due(s: Ints, b: int, buffer: int) -> int:
+    """When a buffer plays the slot after the hole, by the playout clock: then the hole counts as lost."""
+    ptime, base = s[b + PTIME], s[b + TICK_BASE]
+    depth = DEPTH_1 if buffer == 0 else (DEPTH_2 if buffer == 1 else s[b + DELAY])
+    due = s[b + ANCHOR_1 + 4 * buffer] + depth + s[b + HOLE_END] * ptime
+    return int(base - ((base - due) // ptime) * ptime)
+
+
+@inlined
+def _play_hole(s: Ints, b: int, now: int) -> int:
+    """Count the hole in the buffers that play past it by now; when the next one will, NEVER after the last."""
+    next_due = NEVER
+    for buffer in range(3):
+        run_at = b + ANCHOR_1 + 4 * buffer + 3
+        if s[run_at] > 0:
+            due = _hole_due(s, b, buffer)
+            if due <= now:
+                s[b + R_LOST_1 + 2 * buffer] += s[b + HOLE_END] - s[b + HOLE]
+                s[b + R_LOST_1 + 2 * buffer + 1] += 1
+                s[run_at] = 0
+            else:
+                next_due = min(next_due, due)
+    s[b + HOLE_DUE] = next_due
+    return next_due
+
+
+@inlined
+def _find_hole(s: Ints, b: int) -> int:
+    """See whether the buffers are whole but for one hole at most, the same in all that did not play past it."""
+    newest = s[b + K]
+    first = newest - MASK_SLOTS + 3  # bit 0 of `missing`
+    missing, whole_from = 0, NEVER
+    for buffer in range(3):
+        anchor_at = b + ANCHOR_1 + 4 * buffer
+        head, run = s[anchor_at + 1], s[anchor_at + 3]
+        if head > newest + 1 or head - run < first:
+            return 0
+        here = ((1 << (newest + 1 - head)) - 1) & ~s[anchor_at + 2]
+        if here == 0 and run == 0:
+            whole_from = min(whole_from, head)
+            continue
+        here = (here << (head - first)) + (((1 << run) - 1) << (head - run - first))
+        if missing not in (0, here):
+            return 0
+        missing = here
+    if missing == 0:
+        s[b + HOLE_DUE] = NEVER
+        return 1
+    top = 1 << (newest - first)
+    hole_end = newest + 1
+    while missing & top == 0:
+        missing <<= 1
+        hole_end -= 1
+    if hole_end > newest or hole_end > whole_from:
+        return 0
+    if hole_end == newest and s[b + R_REORDERED] > 0:  # what is missing may come next
+        return 0
+    hole = hole_end
+    while missing & top:
+        missing <<= 1
+        hole -= 1
+    if missing & (top - 1):  # a second one
+        return 0
+    s[b + HOLE], s[b + HOLE_END] = hole, hole_end
+    due = NEVER
+    for buffer in range(3):
+        anchor_at = b + ANCHOR_1 + 4 * buffer
+        if s[anchor_at + 1] < hole_end or s[anchor_at + 3] > 0:
+            s[anchor_at + 3] = 1
+            due = min(due, _hole_due(s, b, buffer))
+    s[b + HOLE_DUE] = due
+    return 1
 
 
 @inlined
 def _clean(s: Ints, b: int) -> None:
     """See whether the buffers are clean again, and how far a packet may stray without changing that."""
-    newest = s[b + K]
-    for buffer in range(3):
-        anchor_at = b + ANCHOR_1 + 4 * buffer
-        held = newest - s[anchor_at + 1] + 1
-        if s[anchor_at + 3] != 0 or held < 0 or held > MASK_SLOTS - 2 or s[anchor_at + 2] != (1 << held) - 1:
-            return
-    if newest != s[b + KMAX]:
+    if s[b + K] != s[b + KMAX]:
         return
     delay = s[b + DELAY]
     difference = _target(s, b) - delay
     if difference > 0 or difference < -MARGIN_US:
+        return
+    if not _find_hole(s, b):
         return
     ptime = s[b + PTIME]
     s[b + CLEAN] = 1
@@ -699,16 +779,10 @@ def measure(
         position = 0
         stop = range_stop[r]
         while i < stop:
-            if (
-                short_way
-                and s[b + CLEAN] == 1
-                and s[b + AFTER] == 0
-                and s[b + RUN] == 0
-                and s[b + TS_EXT] == s[b + EXT]
-            ):
+            if short_way and s[b + CLEAN] == 1 and s[b + AFTER] == 0 and s[b + TS_EXT] == s[b + EXT]:
                 # the short way: the state of one flow in registers, no calls
                 last, ts = s[b + LAST], s[b + TS]
-                ext, history = s[b + EXT], s[b + HISTORY]
+                ext, history, run = s[b + EXT], s[b + HISTORY], s[b + RUN]
                 j16, x = s[b + J16], s[b + X]
                 jitter_sum, jitter_max, delta_max = (
                     s[b + R_JITTER_SUM],
@@ -724,17 +798,21 @@ def measure(
                 if s[b + FORGIVE_FROM] > 0:
                     limit = min(limit, s[b + FORGIVE_FROM])
                 idle = min(s[b + IDLE_CUT], PAUSE_US)
+                until, due = stop, s[b + HOLE_DUE]
+                if due < NEVER:  # while all of the hole fits the masks
+                    until = min(stop, i + MASK_SLOTS - 2 - (s[b + K] - s[b + HOLE]))
                 size = 0
                 begun = i
                 active = last
-                while i < stop:
+                kept_from = i  # since then numbers left the history that had been received
+                while i < until:
                     arrival = arrivals[i]
                     delta = arrival - last
                     wanted = (ext + 1) & 0xFFFF
                     stamp = (ts + ptime_ticks) & 0xFFFFFFFF
                     if seqs[i] != wanted or types[i] != pt or stamps[i] != stamp:
                         break
-                    if arrival >= limit or delta < 0 or delta >= idle or (history >> (HISTORY_BITS - 1)) == 0:
+                    if arrival >= limit or delta < 0 or delta >= idle:
                         break
                     new_x = x + delta - ptime
                     if new_x < xmin or new_x >= xmax or total >= 1024:
@@ -759,7 +837,16 @@ def measure(
                     if bin_ == quantile:
                         above += 1
                     ext += 1
+                    if history >> (HISTORY_BITS - 1) == 0:
+                        run += 1
+                        kept_from += 1
+                    elif run > 0:
+                        s[b + GAP_PACKETS] += i - kept_from
+                        _run_ended(s, b, run)
+                        run, kept_from = 0, i
                     history = ((history << 1) & HISTORY_FULL) | 1
+                    if arrival >= due:
+                        due = _play_hole(s, b, arrival)
                     size += lengths[i]
                     x, last, ts = new_x, arrival, stamp
                     i += 1
@@ -767,7 +854,8 @@ def measure(
                 if n > 0:
                     if s[b + R_PACKETS] == 0:
                         s[b + R_START] = arrivals[begun]
-                    s[b + LAST], s[b + TS], s[b + EXT], s[b + HISTORY] = last, ts, ext, history
+                    s[b + LAST], s[b + TS], s[b + EXT] = last, ts, ext
+                    s[b + HISTORY], s[b + RUN] = history, run
                     s[b + TS_ARRIVAL], s[b + TS_EXT] = last, ext
                     s[b + J16], s[b + X] = j16, x
                     s[b + R_JITTER_SUM], s[b + R_JITTER_MAX], s[b + R_DELTA_MAX] = (
@@ -778,7 +866,7 @@ def measure(
                     s[b + ABOVE], s[b + TOTAL] = above, total
                     s[b + K] += n
                     s[b + KMAX] += n
-                    s[b + GAP_PACKETS] += n
+                    s[b + GAP_PACKETS] += i - kept_from
                     s[b + R_PACKETS] += n
                     s[b + R_EXPECTED] += n
                     s[b + R_JITTER_COUNT] += n

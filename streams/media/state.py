@@ -47,7 +47,7 @@ class S:
     CANDIDATE_COUNT = 29
     CANDIDATE_EXT = 30
     # playout, all buffers
-    CLEAN = 31  # 1: no open run, every slot up to K is in: heads and masks are not kept
+    CLEAN = 31  # 1: every slot up to K is in, but for one hole: heads, masks and runs are not kept
     K = 32  # slot of the newest voice packet
     X = 33  # its transit: arrival - K * PTIME
     TICK_BASE = 34  # arrival of packet 0: phase of the playout clock
@@ -78,6 +78,10 @@ class S:
     FORGIVE_FROM = 58  # a gap of the numbers just after this is no loss, 0 none
     ONE_WAY = 59  # half the mean round trip that RTCP told, µs; not the kernel's
     LOWEST = 60  # lowest bin with samples
+    # a hole in clean buffers: their run is 1 until they play past it, then 0
+    HOLE = 61  # first slot that is missing
+    HOLE_END = 62  # first one after it
+    HOLE_DUE = 63  # when the next buffer plays past it, NEVER where none will
 
 
 ROW: Final = 64
