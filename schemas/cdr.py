@@ -129,7 +129,7 @@ class UnmatchedStream(msgspec.Struct, frozen=True, gc=False):
     stream: StreamRecord
 
 
-class CallRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class CallRecord(msgspec.Struct, frozen=True, gc=False):
     """One call: all dialogs of one INVITE."""
 
     # identity
@@ -141,7 +141,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     sensor_id: str
     sensor_ids: list[str]
     start: int
-    stored_at: int | None = None  # set by the sink
+    stored_at: int | None  # set by the sink
     call_id: str
     from_tag: str
     to_tag: str | None

@@ -168,6 +168,8 @@ class _Maker:
         if kind is tuple:
             return f"({', '.join(f'f_{key}' for key in given)},)"
         made = "dict" if kind is dict else f"class_{name}"
+        if _in_order(kind, given):  # by name a call record's fields cost 9 µs instead of 1
+            return f"{made}({', '.join(f'f_{key}' for key in given)})"
         return f"{made}({', '.join(f'{key}=f_{key}' for key in given)})"
 
     def _write(self, kind: Schema, value: str, pad: str) -> list[str]:
@@ -270,6 +272,11 @@ class _Maker:
         lines += [f"{inside}{into}[{key}] = {item}" if is_map else f"{inside}{into}.append({item})"]
         self._depth -= 1
         return lines
+
+
+def _in_order(kind: type, given: list[str]) -> bool:
+    """Whether a class takes these fields in this order without their names."""
+    return getattr(kind, "__match_args__", ()) == tuple(given)
 
 
 def _write_length(of: str, pad: str) -> list[str]:

@@ -91,7 +91,8 @@ class FlowTable:
         found: dict[int, Flow] = {}
         by_address = self._by_address
         for address in addresses:
-            found.update(by_address.get(address, ()))
+            if flows := by_address.get(address):
+                found |= flows
         return list(found.values())
 
     def of_ssrc(self, ssrc: int) -> list[Flow]:
@@ -103,20 +104,23 @@ class FlowTable:
         rows = batch.flows
         if not len(rows.flow):
             return
-        slots = self.find(batch.sensor, rows.flow)
+        slots = self.find(batch.sensor, rows.flow).tolist()
         numbers = (rows.flow, rows.kind, rows.family, rows.src_port, rows.dst_port, rows.ssrc)
         described = zip(*(column.tolist() for column in (*numbers, rows.dscp, rows.vlan)), strict=True)
         sources, destinations = rows.src_ip.tobytes(), rows.dst_ip.tobytes()
         for n, (number, kind, family, src_port, dst_port, ssrc, dscp, vlan) in enumerate(described):
             if slots[n] != NO_SLOT:
-                flow = self.at(int(slots[n]))
+                flow = self.at(slots[n])
                 flow.dscp, flow.vlan = dscp, vlan
                 continue
             start, stop = 16 * n, 16 * n + (4 if family == 4 else 16)
             source, destination = (sources[start:stop], src_port), (destinations[start:stop], dst_port)
             slot = self.slots.allocate()
-            where = (source, destination, ssrc, dscp, vlan)
-            self.place(Flow(slot, batch.sensor, number, kind, *where, last_us=batch.clock_us))
+            self.place(
+                Flow(
+                    slot, batch.sensor, number, kind, source, destination, ssrc, dscp, vlan, 0, batch.clock_us
+                )
+            )
             self.status[slot] = WAITING
 
     def place(self, flow: Flow) -> None:
@@ -126,7 +130,10 @@ class FlowTable:
         self.flow[flow.slot] = flow
         self.count += 1
         self.changed[flow.slot] = True
-        self._numbers.setdefault(flow.sensor, _Numbers()).put(flow.number, flow.slot)
+        numbers = self._numbers.get(flow.sensor)
+        if numbers is None:
+            numbers = self._numbers[flow.sensor] = _Numbers()
+        numbers.put(flow.number, flow.slot)
         self._by_address.setdefault(flow.destination, {})[flow.slot] = flow
         self._by_address.setdefault(flow.source, {})[flow.slot] = flow
         self._by_ssrc.setdefault(flow.ssrc, {})[flow.slot] = flow

@@ -235,8 +235,7 @@ class SiteMedia:
 
     def _flows_near(self, event: EndpointOpened) -> list[Flow]:
         """Flows to and from the event's address and the call's other endpoints."""
-        addresses = {(event.ip, event.port), (event.sip_ip, event.port)}
-        addresses |= {(ip, port) for ip, port in event.candidates}
+        addresses = {(event.ip, event.port), (event.sip_ip, event.port), *event.candidates}
         for owner in self.owners.of_call(event.cdr_id):
             addresses |= owner.addresses
         return self.table.to_or_from(addresses)
@@ -288,7 +287,7 @@ class SiteMedia:
             return
         owner.until_us = time_us
         for flow in self.table.to_or_from(owner.addresses):
-            if self.table.status[flow.slot] == BOUND and any(other is owner for other in flow.owners):
+            if owner in flow.owners and self.table.status[flow.slot] == BOUND:
                 self._set(flow, S.CUT_AT, self._cut_at(flow))
 
     def _cut_at(self, flow: Flow) -> int:

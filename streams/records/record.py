@@ -81,7 +81,8 @@ def call_record(
 ) -> CallRecord:
     """The record of a call whose streams, in order, are `views`; `media_sensors` heard any of them.
 
-    Nothing is said of a silence in a time of which RTP is `missing`.
+    Nothing is said of a silence in a time of which RTP is `missing`. The record's fields are given in their
+    order: by name they cost 9 µs instead of 1.
     """
     rtp_end = last_rtp(views)
     end = ending(call, rtp_end, why_ended)
@@ -101,98 +102,99 @@ def call_record(
     silent = one_way(a, b)
     scores = [side.mos for side in (a, b) if side.mos is not None]
     return CallRecord(
-        cdr_id=call.cdr_id,
-        version=version,
-        complete=complete,
-        account=call.account,
-        site=call.site,
-        sensor_id=call.sensor,
-        sensor_ids=sorted({*call.sensors, *media_sensors}),
-        start=call.start_us,
-        call_id=call.call_id,
-        from_tag=call.from_tag,
-        to_tag=call.to_tag,
-        session_id=call.session_id,
-        related=_related(call, related),
-        caller=call.caller,
-        caller_domain=call.caller_domain,
-        caller_name=call.caller_name,
-        callee=call.callee,
-        callee_domain=call.callee_domain,
-        callee_name=call.callee_name,
-        request_uri=call.request_uri,
-        asserted_caller=call.asserted_caller,
-        diversion=call.diversion,
-        headers=dict(call.headers),
-        src_ip=address_text(call.src_ip),
-        src_port=call.src_port,
-        dst_ip=address_text(call.dst_ip),
-        dst_port=call.dst_port,
-        transport=call.transport,
-        vlan=call.vlan if call.vlan >= 0 else None,
-        proxies=list(call.proxies),
-        dscp_sip_a=call.dscp_a,
-        dscp_sip_b=call.dscp_b,
-        invite_time=call.invite_us,
-        ringing_time=call.ringing_us,
-        answer_time=call.answer_us,
-        bye_time=call.bye_us,
-        end_time=end.end_us,
-        duration=end.duration,
-        connect_duration=end.connect_duration,
-        pdd=end.pdd,
-        response_time_100_ms=end.response_time_100_ms,
-        response_time_ms=end.response_time_ms,
-        post_bye_delay=end.post_bye_delay,
-        outcome=end.outcome,
-        response_code=call.status,
-        response_reason=call.status_reason,
-        hung_up_by=_SIDE_NAMES.get(call.hung_up_by or ""),
-        bye_code=end.bye_code,
-        end_reason=end.end_reason,
-        reason_sip_cause=call.reason_sip_cause,
-        reason_q850_cause=call.reason_q850_cause,
-        reason_text=call.reason_text,
-        replaces=call.replaces,
-        user_agent_caller=call.user_agent_caller,
-        user_agent_callee=call.user_agent_callee,
-        invite_retransmissions=call.invite_retransmissions,
-        sip_messages=call.messages,
-        codec_a=a.codec,
-        codec_b=b.codec,
-        ptime_a_ms=a.ptime_ms,
-        ptime_b_ms=b.ptime_ms,
-        packets_a=a.packets,
-        packets_b=b.packets,
-        lost_a=a.lost,
-        lost_b=b.lost,
-        loss_a=a.loss,
-        loss_b=b.loss,
-        jitter_a_ms=a.jitter_ms,
-        jitter_b_ms=b.jitter_ms,
-        mos_a=a.mos,
-        mos_b=b.mos,
-        mos_a_min=a.mos_min,
-        mos_b_min=b.mos_min,
-        lost_after_last_a=a.lost_after_last,
-        lost_after_last_b=b.lost_after_last,
-        dead_air_a=_seconds(a.dead_air_us),
-        dead_air_b=_seconds(b.dead_air_us),
-        first_rtp_time_a=a.first_us,
-        first_rtp_time_b=b.first_us,
-        dscp_rtp_a=a.dscp,
-        dscp_rtp_b=b.dscp,
-        mos=min(scores, default=None),
-        one_way=silent,
-        encrypted_media=encrypted,
-        t38=any(view.udptl for view in views),
-        capture_drops=0,
-        flags=_flags(call, end, views, a, b, silent, encrypted, streams_omitted, missing),
-        sip_events=list(call.events),
-        sip_events_omitted=call.events_omitted,
-        dtmf=_dtmf(call, [*lines["a"], *lines["b"]]),
-        hold=list(call.holds),
-        streams=streams,
+        call.cdr_id,
+        version,
+        complete,
+        call.account,
+        call.site,
+        call.sensor,  # sensor_id
+        sorted({*call.sensors, *media_sensors}),  # sensor_ids
+        call.start_us,
+        None,  # stored_at
+        call.call_id,
+        call.from_tag,
+        call.to_tag,
+        call.session_id,
+        _related(call, related),
+        call.caller,
+        call.caller_domain,
+        call.caller_name,
+        call.callee,
+        call.callee_domain,
+        call.callee_name,
+        call.request_uri,
+        call.asserted_caller,
+        call.diversion,
+        dict(call.headers),
+        address_text(call.src_ip),
+        call.src_port,
+        address_text(call.dst_ip),
+        call.dst_port,
+        call.transport,
+        call.vlan if call.vlan >= 0 else None,
+        list(call.proxies),
+        call.dscp_a,  # dscp_sip_a
+        call.dscp_b,  # dscp_sip_b
+        call.invite_us,  # invite_time
+        call.ringing_us,  # ringing_time
+        call.answer_us,  # answer_time
+        call.bye_us,  # bye_time
+        end.end_us,  # end_time
+        end.duration,
+        end.connect_duration,
+        end.pdd,
+        end.response_time_100_ms,
+        end.response_time_ms,
+        end.post_bye_delay,
+        end.outcome,
+        call.status,  # response_code
+        call.status_reason,  # response_reason
+        _SIDE_NAMES.get(call.hung_up_by or ""),
+        end.bye_code,
+        end.end_reason,
+        call.reason_sip_cause,
+        call.reason_q850_cause,
+        call.reason_text,
+        call.replaces,
+        call.user_agent_caller,
+        call.user_agent_callee,
+        call.invite_retransmissions,
+        call.messages,  # sip_messages
+        a.codec,  # codec_a
+        b.codec,  # codec_b
+        a.ptime_ms,  # ptime_a_ms
+        b.ptime_ms,  # ptime_b_ms
+        a.packets,  # packets_a
+        b.packets,  # packets_b
+        a.lost,  # lost_a
+        b.lost,  # lost_b
+        a.loss,  # loss_a
+        b.loss,  # loss_b
+        a.jitter_ms,  # jitter_a_ms
+        b.jitter_ms,  # jitter_b_ms
+        a.mos,  # mos_a
+        b.mos,  # mos_b
+        a.mos_min,  # mos_a_min
+        b.mos_min,  # mos_b_min
+        a.lost_after_last,  # lost_after_last_a
+        b.lost_after_last,  # lost_after_last_b
+        _seconds(a.dead_air_us),  # dead_air_a
+        _seconds(b.dead_air_us),  # dead_air_b
+        a.first_us,  # first_rtp_time_a
+        b.first_us,  # first_rtp_time_b
+        a.dscp,  # dscp_rtp_a
+        b.dscp,  # dscp_rtp_b
+        min(scores, default=None),  # mos
+        silent,  # one_way
+        encrypted,  # encrypted_media
+        any(view.udptl for view in views),  # t38
+        0,  # capture_drops
+        _flags(call, end, views, a, b, silent, encrypted, streams_omitted, missing),
+        list(call.events),  # sip_events
+        call.events_omitted,  # sip_events_omitted
+        _dtmf(call, [*lines["a"], *lines["b"]]),
+        list(call.holds),
+        streams,
     )
 
 

@@ -163,58 +163,58 @@ def stream_record(view: StreamView, after_last: int | None = None) -> StreamReco
         mos = decimals((sums[W.MOS] + dead * MOS_UNIT) // (sums[F.WEIGHT] + dead))
         mos_min = 1.0
     return StreamRecord(
-        stream_id=f"{info.stream:016x}",
-        cdr_id=info.cdr_id or None,
-        call_id=info.call_id or None,
-        ssrc=info.ssrc,
-        side=info.side or None,
-        hop=info.hop if info.cdr_id else None,
-        branch=info.branch or None,
-        early=view.early,
-        shared=info.owners > 1,
-        matched_by=info.matched_by or None,
-        sensor_id=info.sensor,
-        media=info.media or None,
-        encrypted=info.encrypted,
-        src_ip=address_text(info.src_ip),
-        src_port=info.src_port,
-        dst_ip=address_text(info.dst_ip),
-        dst_port=info.dst_port,
-        dscp=info.dscp,
-        vlan=info.vlan if info.vlan >= 0 else None,
-        codec=view.codec,
-        payload_type=view.payload_type,
-        clock_rate=view.clock_rate,
-        ptime_ms=view.ptime_ms,
-        first_time=view.first,
-        last_time=view.last,
-        packets=packets,
-        expected=expected,
-        lost=expected - packets,
-        loss=percent(expected - packets, expected),
-        duplicates=duplicates,
-        capture_copies=copies,
-        reordered=reordered,
-        restarts=restarts,
-        jitter_mean_ms=decimals(jitter_sum // updates) if updates else None,
-        jitter_max_ms=decimals(jitter_max) if updates else None,
-        delta_max_ms=delta_max / 1e3 if packets > 1 else None,
-        loss_runs=sums[_RUNS],
-        delay_hist=sums[_DELAYS],
-        burst_density=burst,
-        gap_density=gap,
-        lost_after_last=after_last,
-        mos=mos,
-        mos_min=mos_min,
-        mos_model=quality.model if quality is not None and mos is not None else None,
-        mos_approximate=quality is not None and quality.approximate,
-        mos_f1=mos_f1,
-        mos_f2=mos_f2,
-        mos_adaptive=mos_adaptive,
-        mos_f1_min=f1_min,
-        mos_f2_min=f2_min,
-        mos_adaptive_min=adaptive_min,
-        rtcp=rtcp_figures(view.heard.rtcp),
+        f"{info.stream:016x}",  # stream_id
+        info.cdr_id or None,
+        info.call_id or None,
+        info.ssrc,
+        info.side or None,
+        info.hop if info.cdr_id else None,
+        info.branch or None,
+        view.early,
+        info.owners > 1,  # shared
+        info.matched_by or None,
+        info.sensor,  # sensor_id
+        info.media or None,
+        info.encrypted,
+        address_text(info.src_ip),
+        info.src_port,
+        address_text(info.dst_ip),
+        info.dst_port,
+        info.dscp,
+        info.vlan if info.vlan >= 0 else None,
+        view.codec,
+        view.payload_type,
+        view.clock_rate,
+        view.ptime_ms,
+        view.first,  # first_time
+        view.last,  # last_time
+        packets,
+        expected,
+        expected - packets,  # lost
+        percent(expected - packets, expected),  # loss
+        duplicates,
+        copies,  # capture_copies
+        reordered,
+        restarts,
+        decimals(jitter_sum // updates) if updates else None,  # jitter_mean_ms
+        decimals(jitter_max) if updates else None,  # jitter_max_ms
+        delta_max / 1e3 if packets > 1 else None,  # delta_max_ms
+        sums[_RUNS],  # loss_runs
+        sums[_DELAYS],  # delay_hist
+        burst,  # burst_density
+        gap,  # gap_density
+        after_last,  # lost_after_last
+        mos,
+        mos_min,
+        quality.model if quality is not None and mos is not None else None,  # mos_model
+        quality is not None and quality.approximate,  # mos_approximate
+        mos_f1,
+        mos_f2,
+        mos_adaptive,
+        f1_min,  # mos_f1_min
+        f2_min,  # mos_f2_min
+        adaptive_min,  # mos_adaptive_min
+        rtcp_figures(view.heard.rtcp),
     )
 
 

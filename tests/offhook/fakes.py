@@ -93,6 +93,7 @@ CALL = CallRecord(
     sensor_id="local",
     sensor_ids=["local"],
     start=T0,
+    stored_at=None,
     call_id="abc@10.0.0.1",
     from_tag="f1",
     to_tag="t1",
