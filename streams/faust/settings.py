@@ -15,7 +15,7 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
     member: str | None = None
     session_s: float = 10  # a worker not heard of for so long loses its partitions
     commit_ms: int = 20  # least time between two transactions of a partition
-    checkpoint_s: float = 15  # longest time between two saves of a partition's whole change of state
+    checkpoint_s: float = 30  # longest time between two saves of a partition's whole change of state
     stalled_s: float = 60  # a worker that has work and gets no further for so long ends
 
     def __post_init__(self) -> None:
