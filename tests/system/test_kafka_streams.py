@@ -55,6 +55,21 @@ def test_two_workers_make_the_records_of_memory(kafka: Kafka, prefix: str, tmp_p
         assert_same(run.outcome(), expected)
 
 
+@pytest.mark.parametrize("real", [False, True], ids=["generated", "real"])
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("partitions", [1, 2, 8])
+def test_partitions_and_workers_make_no_difference(
+    kafka: Kafka, prefix: str, tmp_path: Path, generated: Path, partitions: int, workers: int, real: bool
+) -> None:
+    capture = REAL if real else generated
+    expected = take(capture, Way())
+    with running(kafka, prefix, partitions, tmp_path) as run:
+        for number in range(workers):
+            run.start(f"w{number}", "--set", "streams.session_s=3")
+        run.capture(capture)
+        assert_same(run.until(expected), expected)
+
+
 def test_killed_and_paused_workers_lose_and_double_nothing(
     kafka: Kafka, prefix: str, tmp_path: Path, generated: Path
 ) -> None:
