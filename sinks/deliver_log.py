@@ -61,7 +61,7 @@ class LogDelivery:
         while not stop.is_set():
             if not self.step(stop):
                 stop.wait(LOOK_S)
-        while self._read():
+        while self._read() or self._values:
             if not self._deliver(stop, self._sink.topics):
                 return
 
@@ -73,12 +73,14 @@ class LogDelivery:
         return taken > 0
 
     def _read(self) -> int:
-        """Hand new records to the sink; how many it has to write."""
+        """Hand new records to the sink; how many there were."""
+        taken = 0
         for place in self._next:
             for entry in self._entries(*place):
                 self._next[place] = entry.offset + 1
                 self._take(Place(*place, entry.offset), entry)
-        return len(self._values)
+                taken += 1
+        return taken
 
     def _entries(self, topic: str, number: int) -> list[Entry]:
         at = max(self._next[topic, number], self._log.start(topic, number))  # what expired is gone

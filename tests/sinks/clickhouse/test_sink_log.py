@@ -58,6 +58,19 @@ def letters(log: SqliteLog) -> list[DeadLetter]:
     return [entry.value for entry in log.read("dead.letters", 0, 0)]
 
 
+def test_what_is_not_due_yet_is_no_news(log: SqliteLog, store: Store) -> None:
+    append(log, 0)
+    later = SinkSettings(batch_age_s=60, bulk_age_s=60)
+    sink = ClickHouseSink(store, retention_days=0, settings=later)
+    delivering = LogDelivery(log, sink, later, owner="sink", mask=bytes)
+    stop = threading.Event()
+    assert delivering.step(stop)
+    assert not delivering.step(stop)  # so that it waits, and does not ask again and again
+    stop.set()
+    delivering.run(stop)
+    assert count(store, "cdr") == 1
+
+
 def test_rows_and_offsets_and_what_is_refused_alone(log: SqliteLog, store: Store) -> None:
     append(log, 0, 1)
     append(log, 2, src_port=70_000)
