@@ -118,6 +118,14 @@ SORT_BUFFER_MS = 1000
 
 SORT_BUFFER_MS_MAX = 10_000
 
+WIRE_SORT_MS = 100
+"""The same for packets from the wire: those of two interfaces, or processors, come so far apart."""
+
+RING_MB = 64
+"""Memory of an interface's packet ring unless told: a second of 2000 calls."""
+
+RING_MB_MAX = 2048
+
 CLOCK_JUMP_US = 60_000_000
 """A larger jump of packet time is a clock step, or one bad time."""
 

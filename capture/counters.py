@@ -37,6 +37,9 @@ OTHERS: Final[dict[str, str]] = {
     "not_sip": "packets on SIP ports that are not SIP",
     "bad_time": "packets whose time is far from those around them; given the time of the packet before",
     "clock_steps": "jumps of packet time by over 60 s",
+    "kernel": "packets the kernel dropped: the capture read its ring too slowly",
+    "interface": "packets that the network card or its driver lost",
+    "away": "packets that passed while the sensor was not running",
     "sort_buffer_full": "times the sort buffer was sent out early: too many packets in one second",
 }
 

@@ -23,7 +23,7 @@ from protocols.secrets import mask_secrets
 from schemas.clock import END_OF_CAPTURE, NOT_STARTED
 from schemas.rtcp_packets import RtcpBatch, RtcpPacket
 from schemas.rtp_packets import RtpBatch
-from schemas.sip_messages import SipBatch, SipPacket
+from schemas.sip_messages import Dropped, SipBatch, SipPacket
 
 Batch = SipBatch | RtcpBatch | RtpBatch
 T = TypeVar("T")
@@ -52,6 +52,7 @@ class Sensor:
         self._counts = zeros()
         self._watermark = NOT_STARTED
         self._serial = 0  # of the next batches
+        self._dropped: list[Dropped] = []  # not said yet
 
     @property
     def counters(self) -> dict[str, int]:
@@ -71,6 +72,11 @@ class Sensor:
         self.packets += len(block.offset)
         self.bytes += int(block.original.sum())
         return [batch for run in self._clock.admit(block) for batch in self._walk(run)]
+
+    def lose(self, reason: str, packets: int, from_us: int, to_us: int) -> None:
+        """Packets of between these times were lost before they came here; `reason` is one of the counters."""
+        self._counts[reason] += packets
+        self._dropped.append(Dropped(from_us, to_us, packets))
 
     def flush(self, heard_until_us: int = NOT_STARTED) -> list[Batch]:
         """What lies before the watermark: one batch each of SIP, RTCP and RTP, empty or not.
@@ -202,9 +208,12 @@ class Sensor:
         account, site, name = self.account, self.site, self.name
         watermark_us = clock_us - 1  # what comes at the watermark itself is still to be said
         serial, self._serial = self._serial, self._serial + 1
+        dropped, self._dropped = self._dropped, []
         rtp = self._dissector.flows.take(account, site, name, clock_us, watermark_us)
         return [
-            SipBatch(account, site, name, clock_us, self._sip.take(watermark_us), serial=serial),
+            SipBatch(
+                account, site, name, clock_us, self._sip.take(watermark_us), serial=serial, dropped=dropped
+            ),
             RtcpBatch(account, site, name, clock_us, self._rtcp.take(watermark_us), serial=serial),
             msgspec.structs.replace(rtp, serial=serial),
         ]

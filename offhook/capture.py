@@ -1,190 +1,37 @@
-"""`offhook capture`: a sensor that publishes captures to Kafka, files once (offhook/capture_once.py)."""
+"""`offhook capture`: a sensor, from captures or from the wire, into Kafka."""
 
 import argparse
-import logging
 import signal
-import threading
-import time
-from collections.abc import Iterator
-from typing import Any, Final
+from contextlib import closing
 
-from capture.counters import KINDS
-from capture.files import open_capture
-from capture.merge import merge
-from capture.pace import Pace, paced
-from capture.publisher import Publisher, behind
-from capture.sensor import Batch, Sensor
 from eventlog.kafka.connection import quiet
 from eventlog.kafka.log import KafkaLog
-from eventlog.topics import partition, routing
-from offhook import __version__, settings
-from offhook.capture_once import OncePublisher, owner_of
+from offhook import settings
+from offhook.capture_file import FileCapture
+from offhook.capture_live import LiveCapture
 from offhook.commands.arguments import speed_of
 from offhook.errors import DONE
-from offhook.health import HealthReports
 from offhook.monitoring import logs
-from offhook.monitoring.metrics import Sample
 from offhook.monitoring.server import Health, address, monitoring
-from offhook.process import STOP_S, within
-from offhook.site_end import SiteEnd
-
-HEALTH: Final = "capture.health"
-HEALTH_S: Final = 10.0
-"""Wall time between two reports of health."""
-
-UNPACED_US: Final = 3_600_000_000
-LIVE_US: Final = 1_000_000
-"""A paced capture that is late by no more counts as live."""
-
-FLUSH_S: Final = 8.0
-"""How long a capture that is told to stop waits for Kafka to have everything."""
-
-_log = logging.getLogger(__name__)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Publish the captures, to their end or until SIGTERM or ^C."""
+    """Publish captures to their end, or the wire; until SIGTERM or ^C."""
     chosen = settings.load(options)
-    pace = Pace(speed_of(options.speed))
+    speed = speed_of(options.speed)
     http = address(options.http) if options.http else None
     quiet()
     with KafkaLog(chosen.kafka) as log:
         logs.configure()
-        run_ = Capture(options, chosen, log, pace)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, run_.stop)
-        well = Health(True)
-        with monitoring(http, healthy=lambda: well, ready=lambda: well, samples=run_.samples):
-            run_.publish()
+        begun: FileCapture | LiveCapture
+        if options.interface:
+            begun = LiveCapture(options, chosen, log)
+        else:
+            begun = FileCapture(options, chosen, log, speed)
+        with closing(begun) as capture:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, capture.stop)
+            well = Health(True)
+            with monitoring(http, healthy=lambda: well, ready=lambda: well, samples=capture.samples):
+                capture.publish()
     return DONE
-
-
-class Capture:
-    """One run over captures: source, sensor, log, and what it says of itself."""
-
-    def __init__(
-        self, options: argparse.Namespace, chosen: settings.Settings, log: KafkaLog, pace: Pace
-    ) -> None:
-        """Open the captures; CaptureError."""
-        self._source = merge([open_capture(path, sensor=options.sensor) for path in options.file])
-        self.sensor = Sensor(options.account, options.site, options.sensor, settings=chosen.capture)
-        self.log, self.pace = log, pace
-        self.finished = False
-        owner = owner_of(
-            options.file, options.account, options.site, options.sensor, options.no_end,
-            pace.speed is not None, chosen.capture, __version__,
-        )  # fmt: skip
-        self._once = OncePublisher(log, owner, at_once=pace.speed is not None) if owner else None
-        self._publisher = self._once or Publisher(log)
-        pace.skips = self._once is not None and self._once.skips
-        self._ends = not options.no_end
-        self._site_end = SiteEnd(log, options.account, options.site)
-        self._stopped = threading.Event()
-        self._health = HealthReports(self.sensor, "file")
-
-    def stop(self, *_: Any) -> None:
-        """End soon, calls stay open: of a pipe all is published, a file goes on when started again."""
-        within(STOP_S)
-        self._stopped.set()
-        self.pace.stop()
-
-    def publish(self) -> None:
-        """Publish everything."""
-        published = self._once.published if self._once else 0
-        _log.info(
-            "capture starts",
-            extra={
-                "fields": {
-                    "sensor": self.sensor.name,
-                    "site": self.sensor.site,
-                    "published_before": published,
-                }
-            },
-        )
-        if not published and self._site_end.said:
-            _log.warning(
-                "site has ended: unless other sensors of it go on, nothing of this capture will be taken;"
-                " give it a --site of its own",
-                extra={"fields": {"account": self.sensor.account, "site": self.sensor.site}},
-            )
-        next_report = time.monotonic() + HEALTH_S
-        self._take(self.sensor.flush())  # it is there: its site waits for it
-        for block, due in paced(self._source, self.pace):
-            if self._stopped.is_set():
-                break
-            if block is not None:
-                self._take(self.sensor.feed(block))
-            if due:
-                self._take(self.sensor.flush())
-            if time.monotonic() >= next_report:
-                next_report = time.monotonic() + HEALTH_S
-                self._report()
-        stopped = self._stopped.is_set()
-        if not stopped or not self._once:  # a flush between the ticks would make other batches after it
-            self._take(self.sensor.close() if self._ends and not stopped else self.sensor.flush())
-        if self._once:
-            self._once.flush()
-        self._report()
-        self.log.flush(FLUSH_S if stopped else None)
-        if self._ends and not stopped:
-            self._site_end.say()
-        self.finished = True
-        _log.info(
-            "capture ended",
-            extra={
-                "fields": {
-                    "stopped": stopped,
-                    "packets": self.sensor.packets,
-                    "drops": self._drops(),
-                    "warnings": self._source.warnings[:10],
-                }
-            },
-        )
-
-    @property
-    def _behind_us(self) -> int:
-        """How far it is behind: without pace by all that is left of the capture, whatever that is."""
-        if self.pace.speed is None:
-            return UNPACED_US
-        late_us = round(self.pace.behind_s * 1_000_000)
-        return late_us if late_us > LIVE_US and not self._once else 0  # a file gives the same batches again
-
-    def _take(self, batches: list[Batch]) -> None:
-        skipped = self.pace.skips
-        self._publisher.publish(behind(batches, self._behind_us))
-        if self._once:
-            self.pace.skips = self._once.skips
-        self._health.published(batches)
-        if skipped and not self.pace.skips:  # health tells of what this life publishes
-            self._health.begin()
-
-    def _drops(self) -> dict[str, int]:
-        return {name: count for name, count in self.sensor.counters.items() if count and name not in KINDS}
-
-    def _report(self) -> None:
-        """Say how the sensor fares since the last time."""
-        if self.pace.skips:
-            return
-        health = self._health.next(
-            unsent_bytes=self.log.publisher.unacknowledged_bytes,
-            lag_ms=round(self.pace.behind_s * 1000),
-            warnings=self._source.warnings[-10:],
-        )
-        key = routing(health.account, health.site, health.sensor)
-        self.log.append(HEALTH, partition(key, self.log.partitions(HEALTH)), key, health)
-
-    def samples(self) -> Iterator[Sample]:
-        """The capture's metrics."""
-        sensor, publisher = self.sensor, self.log.publisher
-        yield Sample("offhook_capture_packets", (), sensor.packets)
-        yield Sample("offhook_capture_bytes", (), sensor.bytes)
-        for name, count in sensor.counters.items():
-            metric = "offhook_capture_kinds" if name in KINDS else "offhook_capture_drops"
-            yield Sample(metric, (name,), count)
-        records = publisher.acknowledged + (self._once.records if self._once else 0)
-        yield Sample("offhook_capture_records", (), records)
-        yield Sample("offhook_capture_unsent_bytes", (), publisher.unacknowledged_bytes)
-        yield Sample("offhook_capture_waited_seconds", (), publisher.waited_s)
-        if sensor.last_us is not None:
-            yield Sample("offhook_capture_clock_seconds", (), sensor.last_us / 1e6)
-        yield Sample("offhook_capture_behind_seconds", (), self.pace.behind_s)

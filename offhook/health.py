@@ -2,18 +2,33 @@
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from capture.counters import KINDS
 from capture.sensor import Batch, Sensor
+from eventlog.topics import partition, routing
 from offhook import __version__
+from offhook.monitoring.metrics import Sample
 from schemas.capture_health import CaptureHealth
 from schemas.clock import NOT_STARTED
 from schemas.rtp_packets import RtpBatch
 from schemas.sip_messages import SipBatch
+
+HEALTH: Final = "capture.health"
+
+
+class Log(Protocol):
+    """What takes the reports."""
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions the topic has."""
+
+    def append(self, topic: str, partition: int, key: bytes, value: Any) -> None:
+        """Take a record."""
 
 
 class _Counted(msgspec.Struct, frozen=True):
@@ -84,17 +99,38 @@ class HealthReports:
 
     def _counted(self) -> _Counted:
         sensor = self._sensor
-        drops = {name: count for name, count in sensor.counters.items() if count and name not in KINDS}
         return _Counted(
             time.time_ns() // 1000,
             sensor.packets,
             sensor.bytes,
-            drops,
+            drops_of(sensor),
             self._sip,
             self._rtp,
             self._rtcp,
             time.process_time(),
         )
+
+
+def say(log: Log, report: CaptureHealth) -> None:
+    """Append a report to `capture.health`."""
+    key = routing(report.account, report.site, report.sensor)
+    log.append(HEALTH, partition(key, log.partitions(HEALTH)), key, report)
+
+
+def drops_of(sensor: Sensor) -> dict[str, int]:
+    """What a sensor lost or left out so far, by reason; only reasons that happened."""
+    return {name: count for name, count in sensor.counters.items() if count and name not in KINDS}
+
+
+def sensor_samples(sensor: Sensor) -> Iterator[Sample]:
+    """The metrics of a sensor."""
+    yield Sample("offhook_capture_packets", (), sensor.packets)
+    yield Sample("offhook_capture_bytes", (), sensor.bytes)
+    for name, count in sensor.counters.items():
+        metric = "offhook_capture_kinds" if name in KINDS else "offhook_capture_drops"
+        yield Sample(metric, (name,), count)
+    if sensor.last_us is not None:
+        yield Sample("offhook_capture_clock_seconds", (), sensor.last_us / 1e6)
 
 
 def memory_bytes() -> int | None:

@@ -22,11 +22,23 @@ class SipPacket(msgspec.Struct, frozen=True, array_like=True, gc=False):
     raw: bytes
 
 
+class Dropped(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Packets of any kind that passed between two times, µs, and that the sensor never got to read.
+
+    From NOT_STARTED: since the sensor last spoke. `packets` 0: nobody counted them.
+    """
+
+    from_us: int
+    to_us: int
+    packets: int
+
+
 class SipBatch(msgspec.Struct, frozen=True):
     """A batch; `messages` in event-time order, `clock_us` the sensor's watermark after it.
 
     `behind_us`: how far the publisher lies behind what was captured, 0 live, more while it sends its spool.
     `serial` counts the sensor's batches since it began, from 0: where one is missing, it was never read.
+    `dropped`: what the capture lost since the batch before, the same in every partition.
     """
 
     account: str
@@ -36,3 +48,4 @@ class SipBatch(msgspec.Struct, frozen=True):
     messages: list[SipPacket]
     behind_us: int = 0
     serial: int = 0
+    dropped: list[Dropped] = []

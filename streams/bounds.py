@@ -122,6 +122,9 @@ RELATED_MAX = 16
 UNREAD_SPANS = 64
 """Times a site keeps of which batches were never read; the earliest become one."""
 
+DROPPED_SPANS = 256
+"""Times a site keeps of which its sensors lost packets; the earliest become one."""
+
 ORPHANS_MAX = 10_000
 """Calls not heard of whose streams wait for them; streams of further ones are dropped."""
 

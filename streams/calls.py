@@ -52,6 +52,8 @@ class Calls:
         ]
         for site, unread in heard.unread.items():
             self.records.sip_unread(site, unread)
+        for site, dropped in heard.dropped.items():
+            self.records.dropped(site, dropped)
         self.records.calls(heard.changed, heard.clocks)
         for row in self.registrations.advance(heard.outside, heard.reached, heard.clocks):
             key = row.registration_id.encode()

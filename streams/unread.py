@@ -1,7 +1,7 @@
-"""Batches that a stage never read, because the log forgot them first: their numbers are missing."""
+"""What never came: batches that the log forgot before they were read, packets that a sensor lost."""
 
 from collections import Counter
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.clock import END_OF_CAPTURE, NOT_STARTED
 from schemas.media_windows import Unread
@@ -15,6 +15,20 @@ COUNTERS: Final[dict[type, str]] = {
     RtpBatch: "rtp-batches-unread",
     RtcpBatch: "rtcp-batches-unread",
 }
+
+
+class Drop(NamedTuple):
+    """Packets that a sensor lost between two times, µs."""
+
+    from_us: int
+    to_us: int
+    packets: int
+    sensor: str
+
+
+def began_anew(batch: SipBatch | RtpBatch | RtcpBatch, clock: SiteClock) -> bool:
+    """Whether a sensor's batch is of another life than the one before; asked before `clock` hears it."""
+    return batch.serial < clock.serials.get(batch.sensor, 0)
 
 
 def unread_before(
@@ -31,3 +45,18 @@ def unread_before(
     counters[COUNTERS[type(batch)]] += batch.serial - last - 1 if batch.serial > last else batch.serial
     since = clock.marks.get(batch.sensor, NOT_STARTED)
     return Unread(since if since < END_OF_CAPTURE else NOT_STARTED, batch.clock_us)
+
+
+def dropped_before(batch: SipBatch, clock: SiteClock) -> list[Drop]:
+    """What a sensor lost before a batch; to be asked before `clock` hears the batch.
+
+    Of a sensor that never spoke nothing is missing since it last did: what passed before it began is no
+    loss, calls of then say that their start was not seen.
+    """
+    last = clock.marks.get(batch.sensor, NOT_STARTED)
+    spoke = NOT_STARTED < last < END_OF_CAPTURE
+    return [
+        Drop(last if each.from_us == NOT_STARTED else each.from_us, each.to_us, each.packets, batch.sensor)
+        for each in batch.dropped
+        if spoke or each.from_us > NOT_STARTED
+    ]

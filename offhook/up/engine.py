@@ -10,9 +10,8 @@ import msgspec
 
 from capture.sensor import Batch
 from eventlog.sqlite.log import SqliteLog
-from eventlog.topics import partition, routing
 from offhook.errors import CommandError
-from offhook.health import HealthReports
+from offhook.health import HealthReports, say
 from offhook.settings import Settings
 from offhook.up.source import Begun, FileSource, begun
 from offhook.up.stages import RAW, Stages, forget_stages
@@ -21,7 +20,6 @@ OWNER: Final = "capture"
 TRIM_S: Final = 5.0
 """Wall time between two looks for what everyone has read."""
 
-HEALTH: Final = "capture.health"
 HEALTH_S: Final = 10.0
 """Wall time between two reports of health."""
 
@@ -131,12 +129,10 @@ class Engine:
 
     def _report(self, health: HealthReports, source: FileSource) -> None:
         """Say how the sensor fares."""
-        sensor = source.sensor
         report = health.next(
             unsent_bytes=0, lag_ms=round(source.pace.behind_s * 1000), warnings=source.warnings[-10:]
         )
-        key = routing(sensor.account, sensor.site, sensor.name)
-        self._log.append(HEALTH, partition(key, self._log.partitions(HEALTH)), key, report)
+        say(self._log, report)
 
     def _trim(self) -> None:
         """Forget what everyone has read, now and then."""

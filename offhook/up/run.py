@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from capture.counters import KINDS
 from eventlog.sqlite.log import SqliteLog
 from offhook import settings
 from offhook.analyze import collect_seldom, say_when_compiling
 from offhook.commands.arguments import speed_of
 from offhook.errors import DONE, UsageError
+from offhook.health import sensor_samples
 from offhook.monitoring import logs
 from offhook.monitoring.metrics import Sample
 from offhook.monitoring.server import Health, address, monitoring
@@ -147,14 +147,7 @@ class Parts:
         for account, count in stages.in_use.items():
             yield Sample("offhook_channels_in_use", (account,), count)
         if engine.source is not None:
-            sensor = engine.source.sensor
-            yield Sample("offhook_capture_packets", (), sensor.packets)
-            yield Sample("offhook_capture_bytes", (), sensor.bytes)
-            for name, count in sensor.counters.items():
-                metric = "offhook_capture_kinds" if name in KINDS else "offhook_capture_drops"
-                yield Sample(metric, (name,), count)
-            if sensor.last_us is not None:
-                yield Sample("offhook_capture_clock_seconds", (), sensor.last_us / 1e6)
+            yield from sensor_samples(engine.source.sensor)
             yield Sample("offhook_capture_behind_seconds", (), engine.source.pace.behind_s)
 
     def _thread(

@@ -30,7 +30,7 @@ from schemas.media_windows import Digit, Gap, RtcpSummary, StreamInfo, Unread
 from schemas.pcap_index import PcapFlow, PcapSegment
 from schemas.registrations import Registration
 from schemas.rtcp_packets import RtcpBatch, RtcpPacket
-from schemas.sip_messages import SipBatch, SipPacket
+from schemas.sip_messages import Dropped, SipBatch, SipPacket
 
 
 def _itself(value: Any) -> Any:
@@ -57,7 +57,7 @@ _WINDOWS: Final = _codec(StreamInfo, Payload, Gap, Digit, RtcpSummary, Unread)
 _ENDPOINTS: Final = _codec(EndpointBatch, EndpointOpened, EndpointClosed, CallAnswered, CallEnded, Payload)
 
 CODECS: Final[Mapping[str, Codec]] = {
-    "sip.messages": _codec(SipBatch, SipPacket),
+    "sip.messages": _codec(SipBatch, SipPacket, Dropped),
     "rtp.packets": Codec({}, rtp_packets.to_data, rtp_packets.from_data),
     "rtcp.packets": _codec(RtcpBatch, RtcpPacket),
     "media.endpoints": Codec({**_ENDPOINTS.classes, "Candidate": tuple}),

@@ -13,6 +13,7 @@ from streams.dialogs.register import Register
 from streams.dialogs.saved import load, save
 from streams.dialogs.site import Site
 from streams.settings import CallSettings
+from streams.unread import Drop
 
 SiteName = tuple[str, str]
 """Account, site."""
@@ -20,7 +21,8 @@ SiteName = tuple[str, str]
 
 class DialogsOutput(msgspec.Struct):
     """What one advance brought: endpoints a site, calls made or changed (each once), clocks that moved,
-    messages of no call, with the event time each site has reached, and times of which SIP is missing."""
+    messages of no call, with the event time each site has reached, times of which SIP is missing, and what
+    sensors lost."""
 
     endpoints: list[EndpointBatch]
     changed: list[Call]
@@ -28,6 +30,7 @@ class DialogsOutput(msgspec.Struct):
     outside: list[Outside] = []
     reached: dict[SiteName, int] = {}
     unread: dict[SiteName, list[Unread]] = {}
+    dropped: dict[SiteName, list[Drop]] = {}
 
 
 class Dialogs:
@@ -62,6 +65,8 @@ class Dialogs:
             clock = site.clock.now
             if site.unread:
                 output.unread[name], site.unread = site.unread, []
+            if site.dropped:
+                output.dropped[name], site.dropped = site.dropped, []
             if clock <= site.now_us and not site.queue:
                 continue
             site.advance()

@@ -35,7 +35,7 @@ from streams.dialogs.register import Register
 from streams.dialogs.requests import ON_REQUEST
 from streams.dialogs.state import CallState, Early
 from streams.dialogs.timers import Limits, close_deadline, end_by_timer, end_deadline
-from streams.unread import unread_before
+from streams.unread import Drop, dropped_before, unread_before
 
 _SECOND: Final = 1_000_000
 EARLY_TIMER: Final = 0  # kinds of timers, in the order of firing at one time
@@ -79,6 +79,7 @@ class Site:
         self.in_order = True
         self.events: list[EndpointEvent] = []
         self.unread: list[Unread] = []  # since the last advance
+        self.dropped: list[Drop] = []  # likewise
         self.by_key: dict[CallKey, CallState] = {}
         self.early: dict[CallKey, Early] = {}
         self.timers: list[tuple[int, int, str, str]] = []
@@ -120,6 +121,8 @@ class Site:
         unread = unread_before(batch, self.clock, self.register.counters)
         if unread is not None:
             self.unread.append(unread)
+        if batch.dropped:
+            self.dropped += dropped_before(batch, self.clock)
         self.clock.heard(batch.sensor, batch.clock_us, batch.behind_us)
         if len(self.queue) > bounds.QUEUE_MESSAGES:
             self._shorten()

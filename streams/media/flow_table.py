@@ -18,6 +18,18 @@ WAITING, BOUND, UNBOUND = 0, 1, 2
 
 NO_SLOT = -1
 
+FORMER_LIFE = -1
+"""Number of a flow whose sensor has begun anew since, and has not told of it again."""
+
+
+Identity = tuple[str, int, Address, Address, int]
+"""Sensor, kind, source, destination, SSRC."""
+
+
+def identity(flow: Flow) -> Identity:
+    """What a flow is, whatever its number."""
+    return flow.sensor, flow.kind, flow.source, flow.destination, flow.ssrc
+
 
 class _Numbers:
     """Flow number -> slot of one sensor, as a column: numbers rise and are never used again."""
@@ -74,6 +86,7 @@ class FlowTable:
         # by slot, in order of appearance: thousands of flows may share an address
         self._by_address: dict[Address, dict[int, Flow]] = {}
         self._by_ssrc: dict[int, dict[int, Flow]] = {}
+        self._former: dict[Identity, Flow] = {}
 
     def at(self, slot: int) -> Flow:
         """The flow that owns the slot."""
@@ -99,6 +112,14 @@ class FlowTable:
         """Flows with this SSRC."""
         return list(self._by_ssrc.get(ssrc, {}).values())
 
+    def begin_anew(self, sensor: str) -> None:
+        """The sensor counts its flows from 0 again: those it told of before are found by what they are."""
+        self._numbers.pop(sensor, None)
+        for flow in self.flow:
+            if flow is not None and flow.sensor == sensor:
+                flow.number = FORMER_LIFE
+                self._number(flow)
+
     def describe(self, batch: RtpBatch) -> None:
         """Take over the batch's flow rows: new flows get a slot."""
         rows = batch.flows
@@ -115,13 +136,26 @@ class FlowTable:
                 continue
             start, stop = 16 * n, 16 * n + (4 if family == 4 else 16)
             source, destination = (sources[start:stop], src_port), (destinations[start:stop], dst_port)
-            slot = self.slots.allocate()
-            self.place(
-                Flow(
-                    slot, batch.sensor, number, kind, source, destination, ssrc, dscp, vlan, 0, batch.clock_us
-                )
+            flow = Flow(
+                NO_SLOT, batch.sensor, number, kind, source, destination, ssrc, dscp, vlan, 0, batch.clock_us
             )
-            self.status[slot] = WAITING
+            former = self._former.pop(identity(flow), None)
+            if former is not None:  # its stream goes on
+                former.number, former.dscp, former.vlan = number, dscp, vlan
+                former.last_us = batch.clock_us
+                self._number(former)
+                continue
+            flow.slot = self.slots.allocate()
+            self.place(flow)
+            self.status[flow.slot] = WAITING
+
+    def _number(self, flow: Flow) -> None:
+        """Find the flow by its number from now on, or by what it is until it has one."""
+        if flow.number == FORMER_LIFE:
+            self._former[identity(flow)] = flow
+        else:
+            self._numbers.setdefault(flow.sensor, _Numbers()).put(flow.number, flow.slot)
+        self.changed[flow.slot] = True
 
     def place(self, flow: Flow) -> None:
         """Enter a flow into its slot and every index."""
@@ -129,11 +163,7 @@ class FlowTable:
         self._grow(flow.slot)
         self.flow[flow.slot] = flow
         self.count += 1
-        self.changed[flow.slot] = True
-        numbers = self._numbers.get(flow.sensor)
-        if numbers is None:
-            numbers = self._numbers[flow.sensor] = _Numbers()
-        numbers.put(flow.number, flow.slot)
+        self._number(flow)
         self._by_address.setdefault(flow.destination, {})[flow.slot] = flow
         self._by_address.setdefault(flow.source, {})[flow.slot] = flow
         self._by_ssrc.setdefault(flow.ssrc, {})[flow.slot] = flow
@@ -144,7 +174,10 @@ class FlowTable:
             return
         for flow in flows:
             self.flow[flow.slot] = None
-            self._numbers[flow.sensor].put(flow.number, NO_SLOT)
+            if flow.number == FORMER_LIFE:
+                self._former.pop(identity(flow), None)
+            else:
+                self._numbers[flow.sensor].put(flow.number, NO_SLOT)
         if len(flows) == self.count:  # the capture has ended
             self._by_address.clear()
             self._by_ssrc.clear()

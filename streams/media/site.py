@@ -34,7 +34,7 @@ from streams.media.settings import MediaSettings
 from streams.media.slots import Rows
 from streams.media.state import NEVER, S
 from streams.media.telephone import Telephone
-from streams.unread import unread_before
+from streams.unread import began_anew, unread_before
 
 I64 = NDArray[np.int64]
 
@@ -99,6 +99,8 @@ class SiteMedia:
         if self.told >= END_OF_CAPTURE:
             self.counters["rtp-after-end"] += len(batch.arrival_us)
             return
+        if began_anew(batch, self.clock.topics[RTP]):
+            self.table.begin_anew(batch.sensor)
         unread = unread_before(batch, self.clock.topics[RTP], self.counters)
         if unread is not None:
             self.unread.append(Unread(unread.from_us, unread.to_us + FLOW_DESCRIBED_US))

@@ -7,7 +7,7 @@ The clock is the least of the dialogs' and all media partitions' watermarks, a s
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -20,13 +20,14 @@ from streams.bounds import ORPHANS_MAX, RELATED_MAX
 from streams.dialogs.call import Call
 from streams.records.entry import DIALOGS, NEVER, Entry, Site, SiteKey, Timer, shown
 from streams.records.gather import NO_CALL, MediaOfCalls
-from streams.records.missing import touched, with_unread
+from streams.records.missing import LONGEST_CALL_US, touched, with_dropped, with_unread
 from streams.records.record import call_record, end_reason, last_rtp, rejected_call, stream_views
 from streams.records.related import ties_of
 from streams.records.saved import Saved
 from streams.records.stream_record import StreamView, stream_record
 from streams.records.timers import WINDOW_LAG_US, known_us, media_deadline, media_timeout, seconds_us
 from streams.settings import RecordSettings
+from streams.unread import Drop
 
 MEDIA_SETTLES_US = 1_000_000
 """So long after a call's end media's last rows for it are in: a stream stays its owner's for 1 s."""
@@ -91,6 +92,14 @@ class Records:
         site = self._site(key)
         site.missing.sip = with_unread(site.missing.sip, unread)
         self._say_again(site, unread)
+
+    def dropped(self, key: SiteKey, drops: Sequence[Drop]) -> None:
+        """Take what the sensors of a site lost."""
+        site = self._site(key)
+        calls = [entry.call for entry in self._entries.values() if self._site_of(entry.call) is site]
+        needed_us = min([call.start_us for call in calls], default=site.clock.now) - LONGEST_CALL_US
+        site.missing.dropped = with_dropped(site.missing.dropped, drops, needed_us)
+        self._say_again(site, [Unread(each.from_us, each.to_us) for each in drops])
 
     def decision(self, decision: ChannelDecision) -> None:
         """Take the ledger's word on a call's channel."""

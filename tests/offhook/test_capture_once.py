@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from capture.pace import Pace
 from eventlog.kafka.errors import FencedError, UnsettledError
 from eventlog.kafka.log import KafkaLog
 from eventlog.kafka.settings import KafkaSettings
 from eventlog.kafka.topics import create
 from eventlog.topics import BY_NAME
-from offhook.capture import Capture
+from offhook.capture_file import FileCapture
 from offhook.settings import Settings
 from tests.eventlog.kafka.cluster import run, settings
 from tests.kafka_broker import Kafka
@@ -42,9 +41,9 @@ def chosen(kafka: Kafka, prefix: str) -> KafkaSettings:
     return made
 
 
-def capture(log: KafkaLog, path: Path, speed: float | None = 1e6) -> Capture:
+def capture(log: KafkaLog, path: Path, speed: float | None = 1e6) -> FileCapture:
     options = argparse.Namespace(file=[str(path)], sensor="s", account="acc", site="site", no_end=False)
-    return Capture(options, Settings(), log, Pace(speed))
+    return FileCapture(options, Settings(), log, speed)
 
 
 def published(log: KafkaLog) -> Published:

@@ -55,6 +55,13 @@ class Run:
             assert process.wait(60) == 0, self.log("capture")
         return process
 
+    def hear(self, interface: str) -> "subprocess.Popen[bytes]":
+        """Start the same sensor on a wire, its state in the run's folder."""
+        names = ["--sensor", "s", "--account", "acc", "--site", "site", "--state", str(self.folder / "state")]
+        process = self._process("wire", ["capture", "--interface", interface, *names])
+        self._others.append(process)
+        return process
+
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """Send a worker a signal."""
         self.workers[name].send_signal(number)
