@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture import bounds, index_state
-from kernels import compiled, inlined
+from kernels import compiled, inlined, seldom
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Ints: TypeAlias = NDArray[np.int64]
@@ -49,7 +49,7 @@ def _u32(buffer: Bytes, at: int, big: int) -> int:
     return value
 
 
-@inlined
+@seldom
 def _judge(
     buffer: Bytes, at: int, end: int, final: int, big: int, unit: int, head: int, last: int, strict: int
 ) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture import bounds, index_state
-from kernels import compiled, inlined
+from kernels import compiled, inlined, seldom
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Ints: TypeAlias = NDArray[np.int64]
@@ -95,7 +95,7 @@ def _nanoseconds(high: int, low: int, kind: int, factor: int, offset_ns: int) ->
     return min(max(time + offset_ns, 0), TIME_MAX)
 
 
-@inlined
+@seldom
 def _looks_whole(buffer: Bytes, at: int, end: int, final: int, big: int) -> int:
     """Whether a block of a known type stands here: 1 yes, 0 no, -1 needs bytes that are not there yet."""
     if at + 12 > end:

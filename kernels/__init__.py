@@ -1,5 +1,6 @@
-"""Compiled loops over columns: `@compiled` kernels, the `@inlined` helpers that they call, `prefetch`."""
+"""Compiled loops over columns: `@compiled` kernels, their steps (`@inlined`, `@seldom`), `prefetch`."""
 
-from kernels.compiler import compiled, inlined, prefetch
+from kernels.compiler import compiled
+from kernels.parts import Array, I, U, inlined, prefetch, seldom
 
-__all__ = ["compiled", "inlined", "prefetch"]
+__all__ = ["Array", "I", "U", "compiled", "inlined", "prefetch", "seldom"]

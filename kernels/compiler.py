@@ -1,34 +1,31 @@
 """Compiles kernels once with numba, keeps the machine code, and loads it without numba afterwards.
 
 A kernel is a module-level function over C-contiguous 1-D arrays and int64 scalars that returns an int64;
-it allocates nothing and raises nothing. Its globals may be integers, floats, `prefetch`, and `@inlined`
-functions of the same module.
+it allocates nothing and raises nothing. What it may name is in `kernels/parts.py`.
 
 Importing numba and letting it load its own cache costs 0.5 s of every start; this loader needs llvmlite
 alone (0.06 s). The object code lies in the user's cache folder, named by a hash of all that went into it.
 """
 
+import contextlib
 import ctypes
-import json
-import os
 import sys
-import tempfile
 from collections.abc import Callable
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from types import FunctionType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
-F = TypeVar("F", bound=Callable[..., Any])
+from kernels.cache import Object, cache_folder, keep, refusal, stored
+from kernels.errors import KernelError
+from kernels.parts import F, described, is_helper, is_inlined, named, prefetch
 
-on_compile: Callable[[Path], None] | None = None
-"""Called before the first kernel is compiled, with the folder that will keep it."""
-
-
-class KernelError(RuntimeError):
-    """A kernel could not be compiled or loaded."""
+on_compile: Callable[[Path, OSError | None], None] | None = None
+"""Called before a kernel is compiled, with the folder that will keep it, and why it cannot where it cannot:
+then every run compiles it again."""
 
 
 class Argument(NamedTuple):
@@ -36,23 +33,6 @@ class Argument(NamedTuple):
 
     dtype: np.dtype[Any] | None
     name: str
-
-
-def cache_folder() -> Path:
-    """Where compiled kernels lie: $OFFHOOK_CACHE, else $XDG_CACHE_HOME/offhook, else ~/.cache/offhook."""
-    if own := os.environ.get("OFFHOOK_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "offhook"
-
-
-def inlined(function: F) -> F:
-    """Mark a function that kernels of its module call; elsewhere it stays plain Python."""
-    function.__dict__["inlined"] = True
-    return function
-
-
-def prefetch(array: Any, index: int) -> None:
-    """Fetch an item's cache line ahead of its use; in a kernel one instruction, in plain Python nothing."""
 
 
 def compiled(signature: str) -> Callable[[F], F]:
@@ -115,66 +95,34 @@ def _load(function: Callable[..., Any], arguments: list[Argument]) -> Callable[.
     llvm.initialize_native_asmprinter()
     folder = cache_folder()
     path = folder / f"{function.__name__}-{_fingerprint(function, arguments, llvm)}.o"
-    stored = _stored(path)
-    if stored is None:
+    made = stored(path)
+    if made is None:
+        refused = refusal(folder)
         if on_compile is not None:
-            on_compile(folder)
-        stored = _object_code(function, arguments, llvm)
-        _keep(path, stored)
-    return _link(function.__name__, stored, arguments, llvm)
-
-
-class Object(NamedTuple):
-    """Machine code, the name of its entry, and the names it expects from outside."""
-
-    entry: str
-    externals: list[str]
-    code: bytes
-
-
-def _stored(path: Path) -> Object | None:
-    """The cache file, None where there is none or it is not whole."""
-    try:
-        stored = path.read_bytes()
-    except OSError:
-        return None
-    head, newline, code = stored.partition(b"\n")
-    if not newline:
-        return None
-    try:
-        described = json.loads(head)
-        if described["size"] != len(code):
-            return None
-        return Object(described["entry"], described["externals"], code)
-    except (ValueError, KeyError, TypeError):
-        return None
+            on_compile(folder, refused)
+        made = _object_code(function, arguments, llvm)
+        if refused is None:
+            with contextlib.suppress(OSError):  # the disk filled up meanwhile: the next run compiles again
+                keep(path, made)
+    return _link(function.__name__, made, arguments, llvm)
 
 
 def _fingerprint(function: Callable[..., Any], arguments: list[Argument], llvm: Any) -> str:
-    """Hash of the module's source, its constants, the compiler and the processor."""
-    module = sys.modules[function.__module__]
-    digest = blake2b(digest_size=12)
-    digest.update(Path(str(module.__file__)).read_bytes())
-    digest.update(Path(__file__).read_bytes())
-    constants = {
-        k: v for k, v in vars(module).items() if isinstance(v, int | float) and not k.startswith("__")
-    }
-    text = (sorted(constants.items()), arguments, llvm.llvm_version_info, llvm.get_host_cpu_name())
-    digest.update(repr(text).encode())
-    digest.update(llvm.get_host_cpu_features().flatten().encode())
+    """Hash of the kernel with its helpers and constants, and of what compiles it for which processor."""
+    digest = _toolchain(llvm).copy()
+    digest.update(repr(arguments).encode())
+    for part in described(function):
+        digest.update(part.encode())
     return digest.hexdigest()
 
 
-def _keep(path: Path, stored: Object) -> None:
-    """Write the cache file in one move; without a writable folder the next run compiles again."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        head = {"entry": stored.entry, "externals": stored.externals, "size": len(stored.code)}
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(json.dumps(head).encode() + b"\n" + stored.code)
-        Path(file.name).replace(path)
-    except OSError:
-        return
+@cache
+def _toolchain(llvm: Any) -> blake2b:
+    """Hash of this file, the compiler and the processor."""
+    digest = blake2b(Path(__file__).read_bytes(), digest_size=12)
+    digest.update(repr((sys.version_info[:2], llvm.llvm_version_info, llvm.get_host_cpu_name())).encode())
+    digest.update(llvm.get_host_cpu_features().flatten().encode())
+    return digest
 
 
 def _machine(llvm: Any) -> Any:
@@ -193,15 +141,8 @@ def _object_code(function: Callable[..., Any], arguments: list[Argument], llvm: 
     import numba
 
     untyped: Any = numba  # its stubs know neither cfunc's options nor what a CFunc is
-    carray, cfunc, njit, types = untyped.carray, untyped.cfunc, untyped.njit, untyped.types
-
-    names = dict(function.__globals__)
-    for name, value in list(names.items()):
-        if value is prefetch:
-            names[name] = _prefetch_instruction()
-        elif getattr(value, "__dict__", {}).get("inlined"):
-            names[name] = njit(nogil=True, error_model="numpy")(FunctionType(value.__code__, names, name))
-    body = njit(nogil=True, error_model="numpy")(FunctionType(function.__code__, names, function.__name__))
+    carray, cfunc, types = untyped.carray, untyped.cfunc, untyped.types
+    body = _for_numba(function, {})
     parameters, passed, kinds = [], [], []
     for n, argument in enumerate(arguments):
         if argument.dtype is None:
@@ -221,6 +162,27 @@ def _object_code(function: Callable[..., Any], arguments: list[Argument], llvm: 
     declared = [*module.functions, *module.global_variables]
     outside = [item.name for item in declared if item.is_declaration and not item.name.startswith("llvm.")]
     return Object(entry.native_name, outside, bytes(_machine(llvm).emit_object(module)))
+
+
+def _for_numba(function: Callable[..., Any], made: dict[Callable[..., Any], Any]) -> Any:
+    """The function with its helpers as numba takes them; `made` has those that others call too."""
+    import numba
+
+    made[function] = None
+    names: dict[str, Any] = {"__name__": function.__module__}
+    for name, value in named(function).items():
+        if value is prefetch:
+            names[name] = _prefetch_instruction()
+        elif is_helper(value):
+            names[name] = made[value] if value in made else _for_numba(value, made)
+            if names[name] is None:
+                raise KernelError(f"{value.__module__}.{value.__name__} comes back to itself by {name}")
+        else:
+            names[name] = value
+    rewritten = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
+    take = numba.njit(nogil=True, error_model="numpy", forceinline=is_inlined(function))
+    made[function] = take(rewritten)
+    return made[function]
 
 
 def _prefetch_instruction() -> Any:
@@ -248,17 +210,17 @@ _engines: list[Any] = []
 """Keeps the loaded code alive."""
 
 
-def _link(name: str, stored: Object, arguments: list[Argument], llvm: Any) -> Callable[..., int]:
+def _link(name: str, made: Object, arguments: list[Argument], llvm: Any) -> Callable[..., int]:
     """Load object code. numba's error paths refer to its run-time; no kernel raises, so these go to abort."""
     abort = ctypes.cast(ctypes.CDLL(None).abort, ctypes.c_void_p).value
-    for symbol in stored.externals:
+    for symbol in made.externals:
         if llvm.address_of_symbol(symbol) is None:
             llvm.add_symbol(symbol, abort)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(llvm))
-    obj = llvm.ObjectFileRef.from_data(stored.code)
+    obj = llvm.ObjectFileRef.from_data(made.code)
     engine.add_object_file(obj)
     engine.finalize_object()
-    address = engine.get_function_address(stored.entry)
+    address = engine.get_function_address(made.entry)
     if not address:
         raise KernelError(f"kernel {name}: its machine code does not load; delete {cache_folder()}")
     _engines.append((engine, obj))

@@ -165,11 +165,17 @@ def _check_output(options: argparse.Namespace) -> None:
 
 
 def say_when_compiling() -> None:
-    """One line on standard error when kernels are compiled, which happens once a machine."""
+    """One line on standard error when kernels are compiled, which happens once a machine, or at every start
+    where they cannot be kept."""
 
-    def say(folder: Path) -> None:
+    def say(folder: Path, refused: OSError | None) -> None:
         compiler.on_compile = None
         line = f"offhook: compiling kernels once, half a minute at most; kept in {folder}"
+        if refused is not None:
+            line = (
+                "offhook: compiling kernels, half a minute at most, and again at every start:"
+                f" {folder} cannot keep them ({refused.strerror}); name a folder that can in OFFHOOK_CACHE"
+            )
         print(line, file=sys.stderr, flush=True)
 
     compiler.on_compile = say

@@ -11,7 +11,7 @@ from offhook import __version__
 from offhook.commands import NAMES
 from offhook.errors import DONE, FAILED, INTERRUPTED, USAGE, CommandError
 
-_ROOMS = frozenset({"capture", "eventlog", "offhook", "protocols", "schemas", "sinks", "streams"})
+_ROOMS = frozenset({"capture", "eventlog", "kernels", "offhook", "protocols", "schemas", "sinks", "streams"})
 
 _EXAMPLES = """examples:
   offhook analyze trunk.pcap

@@ -1,5 +1,6 @@
 """Kernels are compiled once, kept as machine code, and say the same as the Python they were made of."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,13 +10,16 @@ import pytest
 from numpy.typing import NDArray
 
 from kernels import compiled, inlined, prefetch
+from kernels.cache import Object, keep, stored
 
 AHEAD = 4
 
 SMALL = """
 import sys
 import numpy as np
-from kernels import compiled
+from kernels import compiled, compiler
+
+compiler.on_compile = lambda folder, refused: refused and print(refused.strerror, end=", ")
 
 
 @compiled("int64(int64[::1])")
@@ -28,6 +32,8 @@ def total(values):
 
 print(total(np.arange(10)), "numba" in sys.modules)
 """
+
+MADE = Object("entry", ["abort"], bytes(range(256)))
 
 
 @inlined
@@ -88,4 +94,48 @@ def test_a_damaged_cache_file_is_made_anew(cache: Path) -> None:
     kept = next(cache.glob("total-*.o"))
     kept.write_bytes(kept.read_bytes()[:-100])
     assert run_small(cache) == "45 True"
+    assert run_small(cache) == "45 False"
+
+
+def test_a_folder_that_cannot_keep_is_told_and_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("OFFHOOK_CACHE", str(tmp_path / "file"))
+    assert run_small(tmp_path) == "File exists, 45 True"
+    assert run_small(tmp_path) == "File exists, 45 True"
+
+
+def test_what_cannot_be_kept_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "total-1.o").mkdir()  # nothing moves there
+    with pytest.raises(OSError, match="directory"):
+        keep(tmp_path / "total-1.o", MADE)
+    assert [path.name for path in tmp_path.iterdir()] == ["total-1.o"]
+
+
+def test_what_a_dead_process_left_is_swept(tmp_path: Path) -> None:
+    old, new = tmp_path / "total-1.x.part", tmp_path / "total-1.y.part"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    keep(tmp_path / "total-1.o", MADE)
+    assert stored(tmp_path / "total-1.o") == MADE
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["total-1.o", "total-1.y.part"]
+
+
+def test_a_kept_file_with_one_bit_turned_is_not_whole(tmp_path: Path) -> None:
+    path = tmp_path / "total-1.o"
+    keep(path, MADE)
+    kept = bytearray(path.read_bytes())
+    kept[-1] ^= 1
+    path.write_bytes(kept)
+    assert stored(path) is None
+
+
+def test_processes_that_compile_at_once_keep_one_whole_file(cache: Path) -> None:
+    script = cache / "small.py"
+    script.write_text(SMALL)
+    running = [subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE) for _ in range(3)]
+    assert {process.communicate()[0] for process in running} == {b"45 True\n"}
+    assert sorted(path.suffix for path in cache.iterdir()) == [".o", ".py"]
     assert run_small(cache) == "45 False"

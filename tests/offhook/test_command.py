@@ -218,10 +218,24 @@ def test_the_kernels_say_once_that_they_are_compiled(run: Run, monkeypatch: pyte
     assert say is not None
     said = io.StringIO()
     monkeypatch.setattr(sys, "stderr", said)
-    say(Path("/somewhere/offhook"))
+    say(Path("/somewhere/offhook"), None)
     assert said.getvalue().startswith("offhook: compiling kernels once")
     assert said.getvalue().endswith("kept in /somewhere/offhook\n")
     assert compiler.on_compile is None
+
+
+def test_a_folder_that_cannot_keep_the_kernels_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kernels import compiler
+
+    run("analyze", "x")
+    said = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", said)
+    assert compiler.on_compile is not None
+    compiler.on_compile(Path("/var/cache/offhook"), OSError(errno.EROFS, "Read-only file system"))
+    assert said.getvalue() == (
+        "offhook: compiling kernels, half a minute at most, and again at every start:"
+        " /var/cache/offhook cannot keep them (Read-only file system); name a folder that can in OFFHOOK_CACHE\n"
+    )
 
 
 def test_topics_lists_the_catalogue(run: Run) -> None:
