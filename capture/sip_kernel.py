@@ -1,41 +1,22 @@
 """Tells the SIP messages that leave the sensor as they came: their first line is plainly one of SIP, and they
 hold none of the words beside which `protocols.secrets` looks for something to mask."""
 
-from typing import Any
-
-import numpy as np
-
 from capture.layout import N_CAPTURED, N_KIND, N_PAYLOAD, N_PLAIN, NOTE_OFFER, NOTE_SIP, NOTE_WORDS
-from kernels import compiled, inlined
-
-U: Any = np.uint64  # an unsigned index costs no wrap-around check
-I: Any = np.int64  # noqa: E741 (an octet has to be widened before it is shifted)
+from kernels import Array, U, compiled, inlined
+from kernels.octets import CR, LF, SMALL, SPACE, number_at, small_word, word
+from protocols.sip.names import VERSION
 
 FIRST_LINE = 512
 """Octets of the longest plain first line."""
 
-CR, LF, SPACE, ZERO, NINE = 0x0D, 0x0A, 0x20, 0x30, 0x39
-F, K, L, Z = 0x66, 0x6B, 0x6C, 0x7A
-VERSION = int.from_bytes(b"SIP/2.0", "big")
+A, F, K, L, Z = 0x61, 0x66, 0x6B, 0x6C, 0x7A
 AUTHORIZATION = int.from_bytes(b"authoriz", "big")
 KEY_MANAGEMENT = int.from_bytes(b"key-mgmt", "big")
-KEY = int.from_bytes(bytes(octet | 0x20 for octet in b"\nk="), "big")
+KEY = int.from_bytes(bytes(octet | SMALL for octet in b"\nk="), "big")
 INLINE = int.from_bytes(b"inline:", "big")
 NORTEL = int.from_bytes(b"network", "big")
 DTMF = int.from_bytes(b"dtmf", "big")
 KPML = int.from_bytes(b"kpml", "big")
-
-Array = Any
-"""A C-contiguous 1-D array."""
-
-
-@inlined
-def word(b: Array, at: int, octets: int) -> int:
-    """So many octets, 8 at most, as a number."""
-    value = 0
-    for n in range(octets):
-        value = value << 8 | I(b[U(at + n)])
-    return value
 
 
 @inlined
@@ -43,10 +24,7 @@ def has(b: Array, start: int, end: int, at: int, octets: int, what: int) -> int:
     """Whether small letters, or capitals, stand there."""
     if at < start or at + octets > end:
         return 0
-    value = 0
-    for n in range(octets):
-        value = value << 8 | I(b[U(at + n)]) | 0x20
-    return int(value == what)
+    return int(small_word(b, at, octets) == what)
 
 
 @inlined
@@ -61,14 +39,10 @@ def first_line_is_plain(b: Array, start: int, end: int) -> int:
     if stop + 1 >= end or b[U(stop)] != CR or b[U(stop + 1)] != LF or stop - space < 5 or space == start:
         return 0
     if space == start + 7 and word(b, start, 7) == VERSION:
-        status = word(b, space + 1, 3)
-        for n in range(space + 1, space + 4):
-            if b[U(n)] < ZERO or b[U(n)] > NINE:
-                return 0
-        return int(ZERO < status >> 16 <= ZERO + 6 and b[U(space + 4)] == SPACE)
+        return int(100 <= number_at(b, space + 1, space + 4) < 700 and b[U(space + 4)] == SPACE)
     for n in range(start, space):
-        letter = b[U(n)] | 0x20
-        if letter < 0x61 or letter > 0x7A:
+        letter = b[U(n)] | SMALL
+        if letter < A or letter > Z:
             return 0
     return int(
         b[U(space + 1)] != SPACE
@@ -82,7 +56,7 @@ def first_line_is_plain(b: Array, start: int, end: int) -> int:
 def speaks_of_secrets(b: Array, start: int, end: int) -> int:
     """Whether one of the words is there; looked for by its least usual letter."""
     for at in range(start, end):
-        letter = b[U(at)] | 0x20
+        letter = b[U(at)] | SMALL
         if letter == Z:
             if has(b, start, end, at - 7, 8, AUTHORIZATION):
                 return 1

@@ -26,6 +26,9 @@ COMPACT: Final = {
 }
 """Compact forms of the IANA registry of SIP header fields."""
 
+VERSION: Final = int.from_bytes(b"SIP/2.0", "big")
+"""The version in every first line, as a number."""
+
 METHODS: Final = (
     *("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "SUBSCRIBE"),
     *("NOTIFY", "REFER", "MESSAGE", "PUBLISH"),

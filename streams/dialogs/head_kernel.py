@@ -4,12 +4,27 @@ Usual: a head of ASCII without tabs, lines that end in CRLF and are not folded, 
 usual form, a tag right behind the address, one Via a line. `protocols.sip.parse` reads the others.
 """
 
-from typing import Any
-
-import numpy as np
-
-from kernels import compiled, inlined
+from kernels import Array, I, U, compiled, inlined
+from kernels.octets import (
+    CAPITAL_A,
+    CAPITAL_Z,
+    COLON,
+    COMMA,
+    CR,
+    EQUALS,
+    GREATER,
+    LESS,
+    LF,
+    QUOTE,
+    SEMICOLON,
+    SMALL,
+    SPACE,
+    find,
+    number_at,
+    word,
+)
 from protocols.bounds import HEAD_LENGTH
+from protocols.sip.names import VERSION
 from protocols.sip.places import (
     BODY_END,
     BRANCH,
@@ -29,23 +44,14 @@ from protocols.sip.places import (
 )
 from streams.bounds import TAG
 
-U: Any = np.uint64  # an unsigned index costs no wrap-around check
-I: Any = np.int64  # noqa: E741 (an octet has to be widened before it is shifted)
-
 LINES = 256
 """Header lines of a usual message."""
 
 IS_CALL_ID, IS_FROM, IS_TO, IS_VIA, IS_CSEQ, IS_LENGTH, IS_TYPE = range(7)
 """Numbers of headers in LOOKED_FOR."""
 
-CR, LF, SPACE, QUOTE, COMMA, COLON, SEMICOLON = 0x0D, 0x0A, 0x20, 0x22, 0x2C, 0x3A, 0x3B
-LESS, EQUALS, GREATER, ZERO, NINE, A, Z = 0x3C, 0x3D, 0x3E, 0x30, 0x39, 0x41, 0x5A
-VERSION = int.from_bytes(b"SIP/2.0", "big")
 TAG_IS = int.from_bytes(b";tag=", "big")
 BRANCH_IS = int.from_bytes(b";branch=", "big")
-
-Array = Any
-"""A C-contiguous 1-D array."""
 
 
 def method_code(method: str) -> int:
@@ -54,23 +60,6 @@ def method_code(method: str) -> int:
     for letter in method.encode():
         code = code << 5 | letter & 31
     return code
-
-
-@inlined
-def word(t: Array, at: int, octets: int) -> int:
-    """So many octets, 8 at most, as a number."""
-    value = 0
-    for n in range(octets):
-        value = value << 8 | I(t[U(at + n)])
-    return value
-
-
-@inlined
-def find(t: Array, octet: int, at: int, end: int) -> int:
-    """Where an octet stands, `end` if it does not."""
-    while at < end and t[U(at)] != octet:
-        at += 1
-    return at
 
 
 @inlined
@@ -84,20 +73,6 @@ def line_end(t: Array, at: int, end: int) -> int:
 
 
 @inlined
-def number_at(t: Array, at: int, end: int) -> int:
-    """A number of one to nine digits, -1 if it is none."""
-    if at >= end or end - at > 9:
-        return -1
-    value = 0
-    for n in range(at, end):
-        digit = I(t[U(n)])
-        if digit < ZERO or digit > NINE:
-            return -1
-        value = value * 10 + digit - ZERO
-    return value
-
-
-@inlined
 def method_at(t: Array, at: int, end: int, methods: Array) -> int:
     """Number of a usual method, -1 if it is none."""
     if at >= end or end - at > 12:
@@ -105,7 +80,7 @@ def method_at(t: Array, at: int, end: int, methods: Array) -> int:
     code = 0
     for n in range(at, end):
         letter = I(t[U(n)])
-        if letter < A or letter > Z:
+        if letter < CAPITAL_A or letter > CAPITAL_Z:
             return -1
         code = code << 5 | letter & 31
     for number in range(methods.size):
@@ -121,7 +96,7 @@ def header_at(t: Array, at: int, end: int, names: Array, name_ends: Array, numbe
     for k in range(numbers.size):
         if name_ends[U(k)] - begin == end - at:
             same = 0
-            while at + same < end and names[U(begin + same)] == t[U(at + same)] | 0x20:
+            while at + same < end and names[U(begin + same)] == t[U(at + same)] | SMALL:
                 same += 1
             if at + same == end:
                 return int(numbers[U(k)])
