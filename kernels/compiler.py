@@ -15,13 +15,15 @@ from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from kernels.cache import Object, cache_folder, keep, refusal, stored
 from kernels.errors import KernelError
 from kernels.parts import F, described, is_helper, is_inlined, named, prefetch
+
+_OCTETS: Final = np.dtype(np.uint8)
 
 on_compile: Callable[[Path, OSError | None], None] | None = None
 """Called before a kernel is compiled, with the folder that will keep it, and why it cannot where it cannot:
@@ -38,8 +40,8 @@ class Argument(NamedTuple):
 def compiled(signature: str) -> Callable[[F], F]:
     """Make a kernel of the function, for a signature such as "int64(uint8[::1], int64)".
 
-    The machine code is loaded, or compiled, when the kernel is first called. `.python` is the function
-    itself, for tests.
+    An array of uint8 that the kernel only reads may be given as bytes. The machine code is loaded, or
+    compiled, when the kernel is first called. `.python` is the function itself, for tests.
     """
     arguments = _arguments(signature)
 
@@ -52,17 +54,19 @@ def compiled(signature: str) -> Callable[[F], F]:
                 loaded.append(_load(function, arguments))
             if len(values) != len(arrays):
                 raise TypeError(f"{function.__name__} takes {len(arrays)} arguments, not {len(values)}")
-            flat: list[int] = []
+            flat: list[int | bytes] = []
             for value, dtype in zip(values, arrays, strict=True):
                 if dtype is None:
                     flat.append(value)
+                    continue
+                if value.__class__ is bytes and dtype == _OCTETS:
+                    flat += (value, len(value))
                     continue
                 if value.dtype != dtype or not value.flags.c_contiguous:
                     raise TypeError(
                         f"{function.__name__} wants a contiguous {dtype} array, not {value.dtype}"
                     )
-                flat.append(value.__array_interface__["data"][0])
-                flat.append(value.size)
+                flat += (_address(value), value.size)
             return loaded[0](*flat)
 
         call.__name__, call.__doc__ = function.__name__, function.__doc__
@@ -70,6 +74,14 @@ def compiled(signature: str) -> Callable[[F], F]:
         return call  # type: ignore[return-value]
 
     return wrap
+
+
+def _address(array: Any) -> int:
+    """Where an array's items lie; numpy itself takes 1.4 µs to say it, this 0.6."""
+    if array.flags.writeable and array.size:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 def _arguments(signature: str) -> list[Argument]:

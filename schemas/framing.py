@@ -5,7 +5,6 @@ released schema of its topic is read into today's record (by fastavro; what is c
 schema, schemas/codecs/compiled.py). The codecs are loaded when the first value passes, not before.
 """
 
-import struct
 from collections.abc import Callable
 from functools import cache
 from io import BytesIO
@@ -36,7 +35,7 @@ class EncodeError(ValueError):
 class _Writer(NamedTuple):
     head: bytes
     to_data: Callable[[Any], Any]
-    write: Callable[[Callable[[bytes], None], Any], None]
+    write: Callable[[Any], memoryview]
 
 
 class _Reader(NamedTuple):
@@ -48,11 +47,9 @@ class _Reader(NamedTuple):
 def encode(topic: str, value: Any) -> bytes:
     """The value as its topic's bytes; EncodeError where it does not fit the topic's schema."""
     writer = _writer(topic)
-    pieces = [writer.head]
     try:
-        writer.write(pieces.append, writer.to_data(value))
-        data = b"".join(pieces)
-    except (ValueError, TypeError, AttributeError, LookupError, OverflowError, struct.error) as error:
+        data = b"".join((writer.head, writer.write(writer.to_data(value))))
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
         raise EncodeError(
             f"{topic}: {type(value).__name__} does not fit the schema: {_line(error)}"
         ) from error
@@ -117,9 +114,9 @@ def _reader(number: int) -> _Reader:
 @cache
 def _compiled(topic: str) -> "Compiled":
     from schemas.codecs import codec
-    from schemas.codecs.compiled import compiled
+    from schemas.codecs.compiled import Compiled
 
-    return compiled(plain_schema(topic), codec(topic).classes)
+    return Compiled(plain_schema(topic), codec(topic).classes)
 
 
 def _older(release: Released) -> Callable[[bytes, int], tuple[Any, int]]:

@@ -14,7 +14,7 @@ ROOT: Final = Path(__file__).parents[1]
 
 MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "protocols": frozenset(),
-    "schemas": frozenset(),
+    "schemas": frozenset({"kernels"}),
     "kernels": frozenset(),
     "eventlog": frozenset({"schemas"}),
     "capture": frozenset({"protocols", "schemas", "eventlog", "kernels"}),

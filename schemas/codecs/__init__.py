@@ -40,8 +40,8 @@ def _itself(value: Any) -> Any:
 class Codec(NamedTuple):
     """How a topic's event meets its schema.
 
-    `classes` names the class of each record in the schema (those not named are dictionaries); `to_data` and
-    `from_data` pack and unpack what is columns.
+    `classes` names the class of each record in the schema (those not named are dictionaries, whose fields
+    are in the schema's order); `to_data` and `from_data` pack and unpack what is columns.
     """
 
     classes: Mapping[str, type]

@@ -114,14 +114,23 @@ def _check_counts(count: Column, k: int) -> None:
 
 
 def _flows_to_data(flows: FlowRows) -> dict[str, Any]:
-    data: dict[str, Any] = {name: pack(difference(getattr(flows, name))) for name in _DIFFERENCES}
-    data["rows"] = len(flows.flow)
-    data["src_ip"] = pack(flows.src_ip.T.reshape(-1))
-    data["dst_ip"] = pack(flows.dst_ip.T.reshape(-1))
-    data["ssrc"] = pack(flows.ssrc)
-    data["first_ip_id"] = pack(flows.first_ip_id)
-    data["last_ip_id"] = pack(flows.last_ip_id - flows.first_ip_id)
-    return data
+    steps = {name: pack(difference(getattr(flows, name))) for name in _DIFFERENCES}
+    return {
+        "rows": len(flows.flow),
+        "flow": steps["flow"],
+        "kind": steps["kind"],
+        "family": steps["family"],
+        "src_ip": pack(flows.src_ip.T.reshape(-1)),
+        "dst_ip": pack(flows.dst_ip.T.reshape(-1)),
+        "src_port": steps["src_port"],
+        "dst_port": steps["dst_port"],
+        "ssrc": pack(flows.ssrc),
+        "dscp": steps["dscp"],
+        "ttl": steps["ttl"],
+        "vlan": steps["vlan"],
+        "first_ip_id": pack(flows.first_ip_id),
+        "last_ip_id": pack(flows.last_ip_id - flows.first_ip_id),
+    }
 
 
 def _flows_from_data(data: dict[str, Any]) -> FlowRows:
@@ -154,11 +163,15 @@ def _packets_to_data(batch: RtpBatch) -> dict[str, Any]:
     sequence_steps -= np.uint16(1)
     sequence_steps[starts] = 0
     timestamp_steps[starts] = 0
+    base_us, nominal_us, arrivals = _arrivals(batch.arrival_us, starts)
     return {
-        **_arrivals_to_data(batch.arrival_us, starts),
+        "base_us": base_us,
+        "nominal_us": nominal_us,
+        "arrival_bits": 8 * arrivals.itemsize,
         "first_sequence": pack(batch.sequence[starts]),
         "first_timestamp": pack(batch.timestamp[starts]),
         "timestamp_step": pack(step),
+        "arrival_us": pack(arrivals),
         "sequence": pack(zigzag(sequence_steps)),
         "timestamp": pack(zigzag(timestamp_steps)),
     }
@@ -183,9 +196,10 @@ def _packets_from_data(data: dict[str, Any], count: Column, k: int) -> tuple[Col
     )
 
 
-def _arrivals_to_data(arrival_us: Column, starts: Column) -> dict[str, Any]:
+def _arrivals(arrival_us: Column, starts: Column) -> tuple[int, int, Column]:
+    """base_us, nominal_us, and the column before it is packed."""
     if not len(arrival_us):
-        return {"base_us": 0, "nominal_us": 0, "arrival_bits": 32, "arrival_us": b""}
+        return 0, 0, np.zeros(0, np.uint32)
     base_us = int(arrival_us[0])
     since_base = arrival_us - base_us
     if since_base.min() >= _INT32.min and since_base.max() <= _INT32.max:
@@ -196,12 +210,7 @@ def _arrivals_to_data(arrival_us: Column, starts: Column) -> dict[str, Any]:
     steps -= nominal_us
     steps[starts[1:]] = np.diff(since_base[starts])
     steps[0] = 0
-    return {
-        "base_us": base_us,
-        "nominal_us": int(nominal_us),
-        "arrival_bits": 8 * steps.itemsize,
-        "arrival_us": pack(zigzag(steps)),
-    }
+    return base_us, int(nominal_us), zigzag(steps)
 
 
 def _arrivals_from_data(data: dict[str, Any], starts: Column, count: Column, k: int) -> Column:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.codecs.compiled import BodyError, compiled
+from schemas.codecs.compiled import BodyError, Compiled
 
 NUMBER = {"type": "record", "name": "N", "fields": [{"name": "n", "type": "long"}]}
 LISTS: dict[str, Any] = {
@@ -20,8 +20,8 @@ LISTS: dict[str, Any] = {
         {"name": "grid", "type": {"type": "array", "items": {"type": "array", "items": "long"}}},
     ],
 }
-NUMBERS = compiled(NUMBER, {})
-LISTED = compiled(LISTS, {})
+NUMBERS = Compiled(NUMBER, {})
+LISTED = Compiled(LISTS, {})
 ANY_LONG = st.one_of(
     st.integers(-(2**63), 2**63 - 1),
     st.builds(lambda bits, less: 2**bits - less, st.integers(0, 62), st.integers(-1, 2)),
@@ -30,9 +30,7 @@ ANY_LONG = st.one_of(
 
 
 def write(made: Any, value: Any) -> bytes:
-    pieces: list[bytes] = []
-    made.write(pieces.append, value)
-    return b"".join(pieces)
+    return bytes(made.write(value))
 
 
 def by_fastavro(schema: Any, value: Any) -> bytes:
