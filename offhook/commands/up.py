@@ -16,7 +16,15 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         " and kept in a store in a folder, and that is served by ClickHouse's HTTP protocol, for reading. A"
         " restart goes on where it stopped, however it stopped.",
     )
-    parser.add_argument("--file", metavar="FILE", nargs="+", default=[], help="captures, merged by time")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--file", metavar="FILE", nargs="+", default=[], help="captures, merged by time")
+    source.add_argument(
+        "--interface",
+        metavar="NAME",
+        nargs="+",
+        default=[],
+        help="hear the wire at these interfaces (Linux, CAP_NET_RAW), until told to stop",
+    )
     parser.add_argument(
         "--speed",
         metavar="FACTOR",

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -11,9 +12,9 @@ import msgspec
 from capture.sensor import Batch
 from eventlog.sqlite.log import SqliteLog
 from offhook.errors import CommandError
-from offhook.health import HealthReports, say
+from offhook.health import HealthReports, drops_of, say
 from offhook.settings import Settings
-from offhook.up.source import Begun, FileSource, begun
+from offhook.up.source import Begun, FileSource, Source, WireSource, begun, begun_on_wire
 from offhook.up.stages import RAW, Stages, forget_stages
 
 OWNER: Final = "capture"
@@ -42,16 +43,35 @@ _decode: Final = msgspec.msgpack.Decoder(Published).decode
 class Engine:
     """Publishes the captures of one run and drives the stages; `run` is for a thread of its own."""
 
-    def __init__(self, log: SqliteLog, settings: Settings, files: Sequence[str], speed: float | None) -> None:
-        """Take over what the log has; CommandError where another run is unfinished, CaptureError."""
-        self.source: FileSource | None = None
+    def __init__(
+        self,
+        log: SqliteLog,
+        settings: Settings,
+        files: Sequence[str],
+        speed: float | None,
+        *,
+        interfaces: Sequence[str] = (),
+        state: Path = Path(),
+    ) -> None:
+        """Take over what the log has; CommandError where another run is unfinished, CaptureError.
+
+        `interfaces`: hear these, not files; `state`: where their sensor notes how far it came.
+        """
+        self.source: Source | None = None
         self.expired = 0
         self.finished = False
         """Whether everything was published and applied."""
         self._log = log
-        self._published = self._begin(files, speed, settings)
+        wanted = None
+        if interfaces:
+            wanted = begun_on_wire(interfaces)
+        elif files:
+            wanted = begun(files, speed, settings.capture)
+        self._published = self._begin(wanted, settings)
         self.stages = Stages(log, settings)
-        if self._published and not self._published.ended:
+        if interfaces:
+            self.source = WireSource(interfaces, settings.capture, state)
+        elif self._published and not self._published.ended:
             self.source = FileSource(self._published.run, speed, settings.capture)
         elif files:
             _log.info(
@@ -62,19 +82,19 @@ class Engine:
     def stop(self) -> None:
         """Wait for no packet time any more."""
         if self.source is not None:
-            self.source.pace.stop()
+            self.source.stop()
 
     def run(self, stop: threading.Event) -> None:
         """Publish and apply, to the end or until told to stop; all is saved then."""
         if self.source is not None and self._published is not None:
-            health, reported = HealthReports(self.source.sensor, "file"), time.monotonic()
+            health, reported = HealthReports(self.source.sensor, self.source.kind), time.monotonic()
             skipped = self._published.batches
             for batches in self.source.after(skipped):
-                if stop.is_set():
+                if stop.is_set() and self.source.comes_again:
                     break
                 if not batches:
                     continue
-                if skipped and self._published.batches == skipped:
+                if self.source.comes_again and skipped and self._published.batches == skipped:
                     health.begin()
                 self._publish(batches)
                 health.published(batches)
@@ -84,27 +104,32 @@ class Engine:
                     reported = time.monotonic()
                     self._report(health, self.source)
             else:
-                self._publish([], ended=True)
+                if self.source.comes_again:
+                    self._publish([], ended=True)
                 self._say_ended(self.source)
-            if not self.source.pace.skips:
+            if not self.source.skips:
                 self._report(health, self.source)
             self.stages.save()
+            self.source.close()
         if not stop.is_set():
             self.finished = True
         while not stop.wait(TRIM_S):
             self._trim()
 
-    def _begin(self, files: Sequence[str], speed: float | None, settings: Settings) -> Published | None:
+    def _begin(self, wanted: Begun | None, settings: Settings) -> Published | None:
         found = self._log.state(OWNER).get(_KEY)
         before = None if found is None else _decode(found)
-        if not files:
+        if wanted is None:
             if before is not None and not before.ended:
-                raise CommandError(f"{before.run} is not finished: start with --file {before.run}")
+                raise CommandError(f"{before.run} is not finished: start with {before.run.options}")
             return before
-        wanted = begun(files, speed, settings.capture)
         if before is not None:
             if _same(before.run, wanted):
                 return before
+            if before.run.on_wire and not wanted.on_wire:
+                raise CommandError(
+                    f"this --state is of {before.run}, whose calls may still be open; take another"
+                )
             if not before.ended:
                 raise CommandError(
                     f"{before.run}: published up to batch {before.batches}, with other settings or content;"
@@ -127,10 +152,10 @@ class Engine:
                 step.append(RAW[type(batch)], 0, b"", batch)
             step.save({_KEY: _encode(self._published)})
 
-    def _report(self, health: HealthReports, source: FileSource) -> None:
+    def _report(self, health: HealthReports, source: Source) -> None:
         """Say how the sensor fares."""
         report = health.next(
-            unsent_bytes=0, lag_ms=round(source.pace.behind_s * 1000), warnings=source.warnings[-10:]
+            unsent_bytes=0, lag_ms=round(source.behind_s * 1000), warnings=source.warnings[-10:]
         )
         say(self._log, report)
 
@@ -144,12 +169,13 @@ class Engine:
         self.expired += trimmed.unread
         self._trimmed = time.monotonic()
 
-    def _say_ended(self, source: FileSource) -> None:
+    def _say_ended(self, source: Source) -> None:
         _log.info(
             "captures ended",
             extra={
                 "fields": {
                     "packets": source.sensor.packets,
+                    "drops": drops_of(source.sensor),
                     "batches": source.published,
                     "warnings": source.warnings[:10],
                 }
@@ -158,5 +184,7 @@ class Engine:
 
 
 def _same(before: Begun, wanted: Begun) -> bool:
-    """Whether the same batches come; another speed alone is no other run."""
+    """Whether the same batches come; another speed alone is no other run, nor other interfaces."""
+    if before.on_wire:
+        return wanted.on_wire
     return msgspec.structs.replace(wanted, ticks=before.ticks) == before

@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     collect_seldom()
     state = Path(options.state)
     with SqliteLog(state / LOG, 1, chosen.sqlite) as log:
-        engine = Engine(log, chosen, options.file, speed)
+        engine = Engine(log, chosen, options.file, speed, interfaces=options.interface, state=state)
         asyncio.run(_serve(options, chosen, log, engine, http))
     return DONE
 
@@ -148,7 +148,7 @@ class Parts:
             yield Sample("offhook_channels_in_use", (account,), count)
         if engine.source is not None:
             yield from sensor_samples(engine.source.sensor)
-            yield Sample("offhook_capture_behind_seconds", (), engine.source.pace.behind_s)
+            yield Sample("offhook_capture_behind_seconds", (), engine.source.behind_s)
 
     def _thread(
         self, name: str, work: Callable[[threading.Event], None], stop: threading.Event

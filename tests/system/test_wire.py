@@ -16,7 +16,8 @@ from eventlog.kafka.reader import Reader, read_to_end
 from schemas.clock import NOT_STARTED
 from tests.kafka_broker import Kafka
 from tests.link import Link, Player, link
-from tests.paths import TOOLS
+from tests.offhook.test_up import Up
+from tests.paths import ROOT, TOOLS
 from tests.system.kafka_runs import ARRIVES_S, Run, running
 
 CALLS, TALK_S, STAGGER_S, DIES_S = 40, 8, 12, 11
@@ -196,3 +197,42 @@ def test_the_death_of_a_sensor_is_shown_as_drops(
         a_second = player.sent / (STAGGER_S + TALK_S)
         assert 0 < missed <= heard.away <= missed + a_second
         assert [packets for _, _, packets in heard.dropped] == [0, heard.away]
+
+
+def test_offhook_up_hears_a_wire_and_says_what_its_death_cost(
+    tmp_path: Path, traffic: Traffic, ends: Link
+) -> None:
+    options = ("--interface", ends.near, "--state", str(tmp_path / "state"))
+    ended = "SELECT count() FROM cdr FINAL WHERE complete"
+    player = Player(traffic.capture, ends.far)
+    with Up(tmp_path, *options) as up:
+        player.start()
+        time.sleep(DIES_S)
+        before = int(up.sql(ended))
+        up.process.kill()
+        up.process.wait(10)
+    with Up(tmp_path, *options) as up:
+        player.join()
+        touched = f"{ended} AND has(flags, 'capture-drops')"
+        deadline = time.monotonic() + ARRIVES_S
+        while int(up.sql(ended)) == before or not int(up.sql(touched)):
+            assert time.monotonic() < deadline
+            time.sleep(0.3)
+        packets = up.sql(
+            "SELECT min(capture_drops), max(capture_drops) FROM cdr FINAL WHERE capture_drops > 0"
+        )
+        least, most = map(int, packets.split())
+        assert 0 < least == most < player.sent
+        assert up.metric('offhook_capture_drops_total{reason="away"}') == most
+        assert up.metric('offhook_capture_drops_total{reason="kernel"}') == 0
+        up.process.send_signal(signal.SIGTERM)
+        assert up.process.wait(15) == 0
+    again = subprocess.run(
+        [sys.executable, "-m", "offhook.main", "up", "--state", str(tmp_path / "state"), "--port", "0"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 1
+    assert f"is not finished: start with --interface {ends.near}" in again.stderr
