@@ -10,7 +10,6 @@ from typing import BinaryIO
 from capture import pcap, pcapng
 from capture.block import Block
 from capture.bounds import BLOCK_BYTES_FIRST, BLOCK_BYTES_MAX
-from capture.compressed import Decompressed, unpacker
 from capture.damage import Damage
 from capture.errors import CaptureError
 from capture.feed import Feed, MappedFeed, StreamFeed, widen_pipe
@@ -147,6 +146,8 @@ def _feed(file: BinaryIO, name: str, damage: Damage) -> Feed:
             pass  # a file system that cannot map: read it as a stream
     elif size is None:
         _widen(file)
+    from capture.compressed import Decompressed, unpacker  # a plain file needs neither
+
     source = Peeked(StreamInput(file, name, size))
     head = source.peek(MAGIC_BYTES)
     packed = unpacker(head)

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import chain
 from operator import itemgetter
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
@@ -16,7 +16,7 @@ from capture.dissect import Dissector
 from capture.order import Clock, Run
 from capture.settings import CaptureSettings
 from capture.sip_text import Payload, classify
-from capture.slow import SlowPath
+from capture.slow import counters as slow
 from capture.synthetic import frame_of
 from capture.udptl import udptl_receivers
 from protocols.secrets import mask_secrets
@@ -24,6 +24,9 @@ from schemas.clock import END_OF_CAPTURE, NOT_STARTED
 from schemas.rtcp_packets import RtcpBatch, RtcpPacket
 from schemas.rtp_packets import RtpBatch
 from schemas.sip_messages import Dropped, SipBatch, SipPacket
+
+if TYPE_CHECKING:
+    from capture.slow.path import SlowPath
 
 Batch = SipBatch | RtcpBatch | RtpBatch
 T = TypeVar("T")
@@ -46,7 +49,7 @@ class Sensor:
         self._sort_buffer_us = settings.sort_buffer_ms * 1000
         self._dissector = Dissector(settings)
         self._clock = Clock()
-        self._slow = SlowPath()
+        self._made_slow: SlowPath | None = None
         self._sip: _Held[SipPacket] = _Held()
         self._rtcp: _Held[RtcpPacket] = _Held()
         self._counts = zeros()
@@ -61,7 +64,7 @@ class Sensor:
         found = self._counts | {"clock_steps": self._clock.steps, "bad_time": self._clock.bad_times}
         for place, (name, _) in chain(PACKETS.items(), DISCARDS.items()):
             found[name] += counts[place]
-        for name, count in self._slow.counters.items():
+        for name, count in (self._made_slow.counters if self._made_slow else slow.zeros()).items():
             found[name] = found.get(name, 0) + count
         return found
 
@@ -94,13 +97,23 @@ class Sensor:
         """The capture has ended: everything, up to its last packet's time first, so that timers fire alike
         however it was flushed; then the last watermark there is."""
         batches = [batch for run in self._clock.end() for batch in self._walk(run)]
-        for datagram in self._slow.flush():
-            batches += self._take(datagram)
+        if self._made_slow:
+            for datagram in self._made_slow.flush():
+                batches += self._take(datagram)
         clock = self._dissector.clock_us
         if clock != NOT_STARTED:
             self._watermark = max(self._watermark, clock + 1)
             batches += self._send(self._watermark)
         return batches + self._send(END_OF_CAPTURE)
+
+    @property
+    def _slow(self) -> "SlowPath":
+        """The slow path: most captures never need it."""
+        if self._made_slow is None:
+            from capture.slow.path import SlowPath
+
+            self._made_slow = SlowPath()
+        return self._made_slow
 
     def _walk(self, run: Run) -> Iterator[Batch]:
         block, dissector = run.block, self._dissector

@@ -5,10 +5,8 @@ Later sources win. Every value remembers where it came from, and every key that 
 """
 
 import argparse
-import difflib
 import os
 import re
-import tomllib
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -195,6 +193,8 @@ def _from_voipmonitor(path: Path, notes: list[str]) -> Iterator[Setting]:
 
 
 def _from_toml(path: Path, problems: list[Problem]) -> Iterator[Setting]:
+    import tomllib  # seldom needed, as difflib below
+
     text = _read(path)
     try:
         document = tomllib.loads(text)
@@ -335,5 +335,7 @@ def _full(section: str, key: str) -> str:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close and close[0] else ""

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from offhook.bounds import TIMES_REMEMBERED
 from offhook.errors import UsageError
@@ -83,6 +82,8 @@ def find_zone(name: str) -> tzinfo | None:
         return None
     if name.upper() in {"UTC", "Z"}:
         return UTC
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

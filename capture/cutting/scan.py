@@ -22,7 +22,7 @@ from capture.cutting.triage_kernel import (
     triage,
 )
 from capture.datagram import Datagram
-from capture.slow import SlowPath
+from capture.slow.path import SlowPath
 from protocols.sip import call_id_of
 
 _ROWS: Final = 4096

@@ -1,6 +1,7 @@
 """`offhook analyze`: its arguments."""
 
 import argparse
+import gc
 import os
 
 from offhook.commands.arguments import Commands, add_filter, add_settings
@@ -100,6 +101,7 @@ def run(options: argparse.Namespace) -> int:
         return call.run_analyze(options)
     if options.messages or options.ascii:
         raise UsageError("--messages and --ascii go with --call ID (--rows messages lists every message)")
+    gc.disable()  # until `collect_seldom`: what the imports make stays
     from offhook import analyze
 
     return analyze.run(options)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from capture.datagram import Datagram
 from capture.files import CaptureError, open_capture
-from capture.slow import SlowPath
+from capture.slow.path import SlowPath
 from tests.paths import CAPTURES
 
 Flow = tuple[str, int, str, int]

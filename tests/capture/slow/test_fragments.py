@@ -14,7 +14,7 @@ from capture.bounds import (
     FRAGMENT_TIMEOUT_NS,
 )
 from capture.datagram import Datagram
-from capture.slow import SlowPath
+from capture.slow.path import SlowPath
 from tests.capture.slow.packets import RAW, SECOND, fragment4, fragment6, ipv4, udp
 
 PAYLOAD = bytes(range(256)) * 12

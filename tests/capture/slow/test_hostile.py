@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from capture.bounds import FRAGMENT_BYTES, SCTP_BYTES, TCP_BYTES
 from capture.datagram import Datagram
-from capture.slow import SlowPath
 from capture.slow.links import LINK_LAYERS
+from capture.slow.path import SlowPath
 from tests.capture.slow.captures import Frame, frames
 from tests.capture.slow.packets import ETHERNET, RAW, ethernet, ipv4, segment, sip, udp
 from tests.capture.slow.test_layers import LINKS, TUNNELS

@@ -6,8 +6,8 @@ import pytest
 
 from capture.bounds import LAYERS_PER_FRAME
 from capture.datagram import Datagram
-from capture.slow import SlowPath
 from capture.slow.counters import MEANING
+from capture.slow.path import SlowPath
 from tests.capture.slow.packets import (
     ALICE,
     ALICE6,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from capture.bounds import SCTP_BYTES, SCTP_FRAGMENTS
 from capture.datagram import Datagram
-from capture.slow import SlowPath
+from capture.slow.path import SlowPath
 from tests.capture.slow.packets import RAW, ipv4, sip
 from tests.capture.slow.test_tcp import cuts
 

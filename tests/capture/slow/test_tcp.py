@@ -15,7 +15,7 @@ from capture.bounds import (
     TCP_UNDECIDED_NS,
 )
 from capture.datagram import Datagram
-from capture.slow import SlowPath
+from capture.slow.path import SlowPath
 from tests.capture.slow.packets import (
     ACK,
     ALICE,
