@@ -18,7 +18,7 @@ from tests.paths import OWN_CAPTURES, ROOT
 RUNS: Final = 15
 SMALL: Final = OWN_CAPTURES / "isa-sip.pcapng"
 LIMITS: Final = {"offhook --help": 0.3, "offhook analyze SMALL": 1.5}
-SELDOM: Final = ("asyncio", "dpkt", "fastavro", "numba", "numpy.ma", "rich", "structlog")
+SELDOM: Final = ("asyncio", "dpkt", "fastavro", "llvmlite", "numba", "numpy.ma", "rich", "structlog")
 """Heavy, and needed only for terminals, packed or broken captures, encoded events, or compiling."""
 
 SHOWN: Final = 12

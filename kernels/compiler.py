@@ -3,8 +3,9 @@
 A kernel is a module-level function over C-contiguous 1-D arrays and int64 scalars that returns an int64;
 it allocates nothing and raises nothing. What it may name is in `kernels/parts.py`.
 
-Importing numba and letting it load its own cache costs 0.5 s of every start; this loader needs llvmlite
-alone (0.06 s). The object code lies in the user's cache folder, named by a hash of all that went into it.
+Importing numba and letting it load its own cache costs 0.5 s of every start, LLVM alone 0.06 s: what is
+compiled needs neither. The object code lies in the user's cache folder, named by a hash of all that went into
+it; `kernels/elf.py` puts it into memory, LLVM where that cannot.
 """
 
 import contextlib
@@ -20,7 +21,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from kernels.cache import Object, cache_folder, keep, refusal, stored
+from kernels.elf import placed
 from kernels.errors import KernelError
+from kernels.host import compilers, processor
 from kernels.parts import F, described, is_helper, is_inlined, named, prefetch
 
 _OCTETS: Final = np.dtype(np.uint8)
@@ -101,27 +104,27 @@ def _arguments(signature: str) -> list[Argument]:
 
 def _load(function: Callable[..., Any], arguments: list[Argument]) -> Callable[..., int]:
     """Machine code from the cache, else compiled and kept there."""
-    import llvmlite.binding as llvm
-
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
     folder = cache_folder()
-    path = folder / f"{function.__name__}-{_fingerprint(function, arguments, llvm)}.o"
+    path = folder / f"{function.__name__}-{_fingerprint(function, arguments)}.o"
     made = stored(path)
     if made is None:
         refused = refusal(folder)
         if on_compile is not None:
             on_compile(folder, refused)
-        made = _object_code(function, arguments, llvm)
+        made = _object_code(function, arguments, _llvm())
         if refused is None:
             with contextlib.suppress(OSError):  # the disk filled up meanwhile: the next run compiles again
                 keep(path, made)
-    return _link(function.__name__, made, arguments, llvm)
+    address = placed(made.code, made.entry, made.externals) or _linked(function.__name__, made, _llvm())
+    kinds: list[Any] = []
+    for argument in arguments:
+        kinds += [ctypes.c_int64] if argument.dtype is None else [ctypes.c_void_p, ctypes.c_int64]
+    return ctypes.CFUNCTYPE(ctypes.c_int64, *kinds)(address)
 
 
-def _fingerprint(function: Callable[..., Any], arguments: list[Argument], llvm: Any) -> str:
+def _fingerprint(function: Callable[..., Any], arguments: list[Argument]) -> str:
     """Hash of the kernel with its helpers and constants, and of what compiles it for which processor."""
-    digest = _toolchain(llvm).copy()
+    digest = _toolchain().copy()
     digest.update(repr(arguments).encode())
     for part in described(function):
         digest.update(part.encode())
@@ -129,12 +132,20 @@ def _fingerprint(function: Callable[..., Any], arguments: list[Argument], llvm: 
 
 
 @cache
-def _toolchain(llvm: Any) -> blake2b:
+def _toolchain() -> blake2b:
     """Hash of this file, the compiler and the processor."""
     digest = blake2b(Path(__file__).read_bytes(), digest_size=12)
-    digest.update(repr((sys.version_info[:2], llvm.llvm_version_info, llvm.get_host_cpu_name())).encode())
-    digest.update(llvm.get_host_cpu_features().flatten().encode())
+    digest.update(repr((sys.version_info[:2], compilers(), processor())).encode())
     return digest
+
+
+def _llvm() -> Any:
+    """LLVM, ready to compile and link for this machine."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm
 
 
 def _machine(llvm: Any) -> Any:
@@ -222,8 +233,9 @@ _engines: list[Any] = []
 """Keeps the loaded code alive."""
 
 
-def _link(name: str, made: Object, arguments: list[Argument], llvm: Any) -> Callable[..., int]:
-    """Load object code. numba's error paths refer to its run-time; no kernel raises, so these go to abort."""
+def _linked(name: str, made: Object, llvm: Any) -> int:
+    """Load object code by LLVM. numba's error paths refer to its run-time; no kernel raises, so these go to
+    abort."""
     abort = ctypes.cast(ctypes.CDLL(None).abort, ctypes.c_void_p).value
     for symbol in made.externals:
         if llvm.address_of_symbol(symbol) is None:
@@ -232,11 +244,8 @@ def _link(name: str, made: Object, arguments: list[Argument], llvm: Any) -> Call
     obj = llvm.ObjectFileRef.from_data(made.code)
     engine.add_object_file(obj)
     engine.finalize_object()
-    address = engine.get_function_address(made.entry)
+    address: int = engine.get_function_address(made.entry)
     if not address:
         raise KernelError(f"kernel {name}: its machine code does not load; delete {cache_folder()}")
     _engines.append((engine, obj))
-    kinds: list[Any] = []
-    for argument in arguments:
-        kinds += [ctypes.c_int64] if argument.dtype is None else [ctypes.c_void_p, ctypes.c_int64]
-    return ctypes.CFUNCTYPE(ctypes.c_int64, *kinds)(address)
+    return address
