@@ -8,7 +8,7 @@ from eventlog.kafka.connection import quiet
 from eventlog.kafka.log import KafkaLog
 from offhook import settings
 from offhook.capture_file import FileCapture
-from offhook.capture_live import LiveCapture
+from offhook.capture_live import LiveCapture, listening
 from offhook.commands.arguments import speed_of
 from offhook.errors import DONE
 from offhook.monitoring import logs
@@ -21,13 +21,10 @@ def run(options: argparse.Namespace) -> int:
     speed = speed_of(options.speed)
     http = address(options.http) if options.http else None
     quiet()
+    heard = listening(options, chosen) if options.interface else None  # first of all: what passes is lost
     with KafkaLog(chosen.kafka) as log:
         logs.configure()
-        begun: FileCapture | LiveCapture
-        if options.interface:
-            begun = LiveCapture(options, chosen, log)
-        else:
-            begun = FileCapture(options, chosen, log, speed)
+        begun = LiveCapture(heard, log) if heard else FileCapture(options, chosen, log, speed)
         with closing(begun) as capture:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, capture.stop)

@@ -24,21 +24,19 @@ FLUSH_S: Final = 8.0
 _log = logging.getLogger(__name__)
 
 
-class LiveCapture:
-    """One life of a sensor on the wire, and what it says of itself."""
+def listening(options: argparse.Namespace, chosen: Settings) -> Listening:
+    """Begin to hear; CaptureError."""
+    return Listening(
+        options.account, options.site, options.sensor, options.interface, chosen.capture, Path(options.state)
+    )
 
-    def __init__(self, options: argparse.Namespace, chosen: Settings, log: KafkaLog) -> None:
-        """Begin to hear; CaptureError."""
-        self._interfaces = options.interface
-        self._listening = Listening(
-            options.account,
-            options.site,
-            options.sensor,
-            options.interface,
-            chosen.capture,
-            Path(options.state),
-        )
-        self.sensor, self.log = self._listening.sensor, log
+
+class LiveCapture:
+    """What is heard into Kafka, and what the sensor says of itself."""
+
+    def __init__(self, heard: Listening, log: KafkaLog) -> None:
+        self._listening = heard
+        self.sensor, self.log = heard.sensor, log
         self._publisher = Publisher(log)
         self._health = HealthReports(self.sensor, "interface")
 
@@ -52,7 +50,7 @@ class LiveCapture:
         fields = {
             "sensor": self.sensor.name,
             "site": self.sensor.site,
-            "interfaces": self._interfaces,
+            "interfaces": self._listening.interfaces,
             "passed_while_away": self._listening.away,
         }
         _log.info("capture starts", extra={"fields": fields})

@@ -40,6 +40,7 @@ class Listening:
         """Begin to hear; CaptureError."""
         sorting = msgspec.structs.replace(settings, sort_buffer_ms=settings.wire_sort_ms)
         self.sensor = Sensor(account, site, name, settings=sorting)
+        self.interfaces = list(interfaces)
         self._lives = Lives(state, f"{account}/{site}/{name}")
         try:
             self._wire = Wire(interfaces, settings.ring_mb << 20)

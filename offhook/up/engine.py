@@ -57,7 +57,6 @@ class Engine:
 
         `interfaces`: hear these, not files; `state`: where their sensor notes how far it came.
         """
-        self.source: Source | None = None
         self.expired = 0
         self.finished = False
         """Whether everything was published and applied."""
@@ -68,12 +67,9 @@ class Engine:
         elif files:
             wanted = begun(files, speed, settings.capture)
         self._published = self._begin(wanted, settings)
+        self.source = self._source(interfaces, speed, settings, state)
         self.stages = Stages(log, settings)
-        if interfaces:
-            self.source = WireSource(interfaces, settings.capture, state)
-        elif self._published and not self._published.ended:
-            self.source = FileSource(self._published.run, speed, settings.capture)
-        elif files:
+        if files and self.source is None:
             _log.info(
                 "these captures were taken before: nothing to do", extra={"fields": {"files": list(files)}}
             )
@@ -115,6 +111,15 @@ class Engine:
             self.finished = True
         while not stop.wait(TRIM_S):
             self._trim()
+
+    def _source(
+        self, interfaces: Sequence[str], speed: float | None, settings: Settings, state: Path
+    ) -> Source | None:
+        if interfaces:
+            return WireSource(interfaces, settings.capture, state)
+        if self._published and not self._published.ended:
+            return FileSource(self._published.run, speed, settings.capture)
+        return None
 
     def _begin(self, wanted: Begun | None, settings: Settings) -> Published | None:
         found = self._log.state(OWNER).get(_KEY)

@@ -8,7 +8,7 @@ import pytest
 from tests.infra.files import INFRA, OVERLAY, PUBLISHED, read_yaml, services
 
 RUN_ONCE: Final = {"topics", "sensor"}
-OURS: Final = {"topics", "streams", "sink", "sensor"}
+OURS: Final = {"topics", "streams", "sink", "sensor", "wire"}
 MAY_DIFFER: Final = {"image", "build"}
 MAY_DIFFER_TOO: Final[dict[str, dict[str, Any]]] = {
     "kafka": {
@@ -65,7 +65,7 @@ def test_our_own_processes_have_no_rights_they_do_not_use(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["read_only"] is True
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service.get("cap_add", []) == (["NET_RAW"] if name == "sensor" else [])
+    assert service.get("cap_add", []) == (["NET_RAW"] if name == "wire" else [])
     assert "privileged" not in service
 
 

@@ -15,6 +15,7 @@ UNITS: Final = sorted((INFRA / "systemd").glob("*.service"))
 INSTANCE: Final = {"%i": "1", "%H": "host", "%d": "/run/credentials/x"}
 VARIABLES: Final = {
     "${FILE}": "/captures/a.pcap",
+    "${INTERFACE}": "eth1",
     "${SENSOR}": "s",
     "${ACCOUNT}": "a",
     "${SITE}": "p",
@@ -50,7 +51,8 @@ def test_a_service_is_confined(path: Path) -> None:
     assert found["User"] == ["offhook"]
     assert found["ProtectSystem"] == ["strict"]
     assert found["NoNewPrivileges"] == ["yes"]
-    assert found["CapabilityBoundingSet"] == [""]
+    rights = ["CAP_NET_RAW"] if path.stem == "offhook-wire@" else [""]
+    assert found["CapabilityBoundingSet"] == found["AmbientCapabilities"] == rights
     assert found["SystemCallFilter"] == ["@system-service", "~@privileged @resources"]
     assert found["MemoryMax"]
     assert int(found["TimeoutStopSec"][0]) > 10  # a worker ends within 10 s
