@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.media_windows import COLUMNS
-from streams.media import kernel
 from streams.media.state import BINS, WORDS, S
+from streams.media.words import C_CUTS, C_GAPS, C_ROWS
 
 I64 = NDArray[np.int64]
 
@@ -31,14 +31,14 @@ class Rows:
 
     def take(self) -> tuple[I64, I64, I64]:
         """The rows (n, COLUMNS), their slots (n,) and the gaps (g, 4); the outputs are empty then."""
-        n, gaps = int(self.control[kernel.C_ROWS]), int(self.control[kernel.C_GAPS])
-        self.control[kernel.C_ROWS] = self.control[kernel.C_GAPS] = 0
+        n, gaps = int(self.control[C_ROWS]), int(self.control[C_GAPS])
+        self.control[C_ROWS] = self.control[C_GAPS] = 0
         rows = self.rows[: n * COLUMNS].reshape(n, COLUMNS).copy()
         return rows, self.slot[:n].copy(), self.gaps[: 4 * gaps].reshape(gaps, 4).copy()
 
     def take_cuts(self) -> list[list[int]]:
         """Range and position of each place where a new stream begins."""
-        return self.cuts[: 2 * int(self.control[kernel.C_CUTS])].reshape(-1, 2).tolist()
+        return self.cuts[: 2 * int(self.control[C_CUTS])].reshape(-1, 2).tolist()
 
 
 class Slots:
