@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture import bounds, index_state
-from kernels import compiled, inlined, seldom
+from kernels import compiled, seldom
+from kernels.octets import u32_of
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Ints: TypeAlias = NDArray[np.int64]
@@ -39,16 +40,6 @@ BELIEVED_WITH_CLOCK = 2  # and the next record agrees with its time
 UNDECIDED = 3  # needs bytes that are not there yet
 
 
-@inlined
-def _u32(buffer: Bytes, at: int, big: int) -> int:
-    """A 32-bit field; products instead of shifts, which numba would type as unsigned."""
-    if big:
-        value: int = buffer[at] * 16777216 + buffer[at + 1] * 65536 + buffer[at + 2] * 256 + buffer[at + 3]
-    else:
-        value = buffer[at + 3] * 16777216 + buffer[at + 2] * 65536 + buffer[at + 1] * 256 + buffer[at]
-    return value
-
-
 @seldom
 def _judge(
     buffer: Bytes, at: int, end: int, final: int, big: int, unit: int, head: int, last: int, strict: int
@@ -70,12 +61,12 @@ def _judge(
             if step == 1 and at > end and (fair == 0 or (strict != 0 and last < 0)):  # cut off, and doubtful
                 return REFUSED
             return clock
-        second = _u32(buffer, at, big)
-        length = _u32(buffer, at + 8, big)
-        wire = _u32(buffer, at + 12, big)
+        second = u32_of(buffer, at, big)
+        length = u32_of(buffer, at + 8, big)
+        wire = u32_of(buffer, at + 12, big)
         if length > CAPTURED_MAX or (wire == 0 and length == 0):
             return REFUSED
-        fraction_good = _u32(buffer, at + 4, big) < unit
+        fraction_good = u32_of(buffer, at + 4, big) < unit
         length_good = length <= wire <= WIRE_MAX
         near = previous < 0 or abs(second - previous) <= CLOCK_NEAR_S
         if strict != 0:
@@ -150,10 +141,10 @@ def index_pcap(
             for line in range(touched, limit, CACHE_LINE):
                 seen += buffer[line]
             touched = limit
-        second = _u32(buffer, at, big)
-        fraction = _u32(buffer, at + 4, big)
-        length = _u32(buffer, at + 8, big)
-        wire = _u32(buffer, at + 12, big)
+        second = u32_of(buffer, at, big)
+        fraction = u32_of(buffer, at + 4, big)
+        length = u32_of(buffer, at + 8, big)
+        wire = u32_of(buffer, at + 12, big)
         if (
             0 < length <= CAPTURED_MAX
             and length <= wire <= WIRE_MAX

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from capture import bounds, index_state
 from kernels import compiled, inlined, seldom
+from kernels.octets import u32_of
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Ints: TypeAlias = NDArray[np.int64]
@@ -61,16 +62,6 @@ CACHE_LINE = 64
 
 
 @inlined
-def _u32(buffer: Bytes, at: int, big: int) -> int:
-    """A 32-bit field; products instead of shifts, which numba would type as unsigned."""
-    if big:
-        value: int = buffer[at] * 16777216 + buffer[at + 1] * 65536 + buffer[at + 2] * 256 + buffer[at + 3]
-    else:
-        value = buffer[at + 3] * 16777216 + buffer[at + 2] * 65536 + buffer[at + 1] * 256 + buffer[at]
-    return value
-
-
-@inlined
 def _nanoseconds(high: int, low: int, kind: int, factor: int, offset_ns: int) -> int:
     """ns since the epoch of a 64-bit tick count, exact, held within [0, TIME_MAX]."""
     if kind == TICKS_BINARY:
@@ -100,14 +91,14 @@ def _looks_whole(buffer: Bytes, at: int, end: int, final: int, big: int) -> int:
     """Whether a block of a known type stands here: 1 yes, 0 no, -1 needs bytes that are not there yet."""
     if at + 12 > end:
         return 0 if final else -1
-    kind = _u32(buffer, at, big)
+    kind = u32_of(buffer, at, big)
     order = big
     if kind == SECTION:
         if at + 16 > end:
             return 0 if final else -1
-        if _u32(buffer, at + 8, 0) == BYTE_ORDER:
+        if u32_of(buffer, at + 8, 0) == BYTE_ORDER:
             order = 0
-        elif _u32(buffer, at + 8, 1) == BYTE_ORDER:
+        elif u32_of(buffer, at + 8, 1) == BYTE_ORDER:
             order = 1
         else:
             return 0
@@ -118,12 +109,12 @@ def _looks_whole(buffer: Bytes, at: int, end: int, final: int, big: int) -> int:
         CUSTOM_NOT_COPIED,
     ):
         return 0
-    length = _u32(buffer, at + 4, order)
+    length = u32_of(buffer, at + 4, order)
     if length < 12 or length > BLOCK_MAX or length % 4 != 0:
         return 0
     if at + length > end:
         return 0 if final else -1
-    return 1 if _u32(buffer, at + length - 4, order) == length else 0
+    return 1 if u32_of(buffer, at + length - 4, order) == length else 0
 
 
 @compiled(
@@ -174,27 +165,27 @@ def index_pcapng(
             for line in range(touched, limit, CACHE_LINE):
                 seen += buffer[line]
             touched = limit
-        kind = _u32(buffer, at, big)
+        kind = u32_of(buffer, at, big)
         if kind == SECTION:  # may change the byte order: the caller judges its length
             status = BLOCK_OF_INTEREST
             break
-        length = _u32(buffer, at + 4, big)
+        length = u32_of(buffer, at + 4, big)
         if length < 12 or length > BLOCK_MAX or length % 4 != 0:
             status = DAMAGED
             break
         if at + length > end:
             status = SHORT
             break
-        if _u32(buffer, at + length - 4, big) != length:
+        if u32_of(buffer, at + length - 4, big) != length:
             status = DAMAGED
             break
         if kind in (ENHANCED_PACKET, OBSOLETE_PACKET):
             if length < 32:
                 status = BAD_PACKET
                 break
-            size = _u32(buffer, at + 20, big)
+            size = u32_of(buffer, at + 20, big)
             if kind == ENHANCED_PACKET:
-                interface = _u32(buffer, at + 8, big)
+                interface = u32_of(buffer, at + 8, big)
             elif big != 0:
                 interface = buffer[at + 8] * 256 + buffer[at + 9]
             else:
@@ -204,15 +195,15 @@ def index_pcapng(
                 break
             row = interface * INTERFACE_SLOTS
             last = _nanoseconds(
-                _u32(buffer, at + 12, big),
-                _u32(buffer, at + 16, big),
+                u32_of(buffer, at + 12, big),
+                u32_of(buffer, at + 16, big),
                 interfaces[row + TICKS],
                 interfaces[row + FACTOR],
                 interfaces[row + OFFSET_NS],
             )
             offset[count] = at + 28
             captured[count] = size
-            original[count] = min(_u32(buffer, at + 24, big), INT32_MAX)
+            original[count] = min(u32_of(buffer, at + 24, big), INT32_MAX)
             time_ns[count] = last
             link_type[count] = interfaces[row + LINK_TYPE]
             count += 1
@@ -220,7 +211,7 @@ def index_pcapng(
             if length < 16 or interface_count == 0:
                 status = BAD_PACKET
                 break
-            wire = _u32(buffer, at + 8, big)
+            wire = u32_of(buffer, at + 8, big)
             size = min(wire, length - 16)
             if interfaces[SNAPLEN] > 0:
                 size = min(size, interfaces[SNAPLEN])

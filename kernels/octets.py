@@ -37,6 +37,15 @@ def u32(b: Array, at: int) -> int:
 
 
 @inlined
+def u32_of(b: Array, at: int, big: int) -> int:
+    """A 32-bit field of a file whose byte order is big-endian, or little."""
+    if big:
+        return u32(b, at)
+    value: int = I(b[U(at + 3)]) << 24 | I(b[U(at + 2)]) << 16 | I(b[U(at + 1)]) << 8 | I(b[U(at)])
+    return value
+
+
+@inlined
 def word(b: Array, at: int, octets: int) -> int:
     """So many octets, 8 at most, as a number."""
     value = 0
