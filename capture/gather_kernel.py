@@ -3,10 +3,6 @@
 A counting sort: the first call counts and says how large the columns have to be, the second one fills them.
 """
 
-from typing import Any
-
-import numpy as np
-
 from capture.bounds import DESCRIBE_US
 from capture.layout import (
     C_CLOCK,
@@ -44,12 +40,7 @@ from capture.layout import (
     T_KEY,
     TALLY_WORDS,
 )
-from kernels import compiled
-
-U: Any = np.uint64  # an unsigned index costs no wrap-around check
-
-Array = Any
-"""A C-contiguous 1-D array."""
+from kernels import Array, U, compiled
 
 LOW_32 = (1 << 32) - 1
 COUNT = 0
