@@ -56,7 +56,7 @@ def named(function: Callable[..., Any]) -> dict[str, Any]:
     known = function.__globals__
     found = {name: known[name] for name in function.__code__.co_names if name in known}
     for name, value in found.items():
-        if not (_is_constant(value) or value is prefetch or is_helper(value)):
+        if not (value.__class__ is int or _is_constant(value) or value is prefetch or is_helper(value)):
             raise KernelError(
                 f"{function.__module__}.{function.__name__} names {name}, which a kernel cannot use:"
                 " only integers, floats, numpy's number types, prefetch, @inlined and @seldom functions"
@@ -73,15 +73,15 @@ def described(function: Callable[..., Any]) -> Iterator[str]:
     reached = [function]
     place = {function: 0}
     for one in reached:  # grows on the way
-        names: list[tuple[str, object]] = []
-        for name, value in named(one).items():
-            if is_helper(value):
+        names = named(one)
+        for name, value in names.items():
+            if value is prefetch:
+                names[name] = "prefetch"
+            elif is_helper(value):
                 if value not in place:
                     place[value] = len(reached)
                     reached.append(value)
-                names.append((name, ("helper", place[value])))
-            else:
-                names.append((name, "prefetch" if value is prefetch else value))
+                names[name] = ("helper", place[value])
         yield repr((_code(one), one.__defaults__, is_inlined(one), names))
 
 
