@@ -15,6 +15,11 @@ class Damage:
         """Note that the bytes [start, end) of the input gave no packet."""
         self.note(f"{self.name}: damaged at byte {start}: {reason}; {end - start} bytes skipped")
 
+    def say(self, line: str) -> None:
+        """Add a warning line of something that is no damage."""
+        if len(self.warnings) < WARNINGS_MAX:
+            self.warnings.append(f"{self.name}: {line}")
+
     def note(self, line: str) -> None:
         """Add one warning line, the last of which tells how many went unsaid."""
         self.count += 1

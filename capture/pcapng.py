@@ -42,7 +42,12 @@ SECTION_HEAD_BYTES = 28
 INTERFACE_HEAD_BYTES = 20  # with the trailing length
 BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 
+STATISTICS = 5
+STATISTICS_HEAD_BYTES = 24  # with the trailing length
+
 OPTION_END = 0
+OPTION_DROPPED_BY_INTERFACE = 5
+OPTION_DROPPED_BY_SYSTEM = 7
 OPTION_TSRESOL = 9
 OPTION_TSOFFSET = 14
 
@@ -54,10 +59,32 @@ class Section:
         self.order = "<"
         self.interfaces: NDArray[np.int64] = np.zeros(INTERFACE_SLOTS, np.int64)
         self.count = 0
+        self.dropped: dict[int, int] = {}
+        """Packets that were not captured, by interface, as the capture last said."""
 
     def begin(self, order: str) -> None:
         """Start anew: a section has its own byte order and interfaces."""
         self.order, self.count = order, 0
+
+    def take_statistics(self, body: bytes) -> None:
+        """Take what an interface statistics block (without its lengths) says was lost so far."""
+        (interface,) = struct.unpack_from(self.order + "I", body)
+        lost = [
+            int(struct.unpack_from(self.order + "Q", value)[0])
+            for code, value in _options(body[12:], self.order)
+            if code in (OPTION_DROPPED_BY_INTERFACE, OPTION_DROPPED_BY_SYSTEM) and len(value) >= 8
+        ]
+        if interface < self.count and lost:
+            self.dropped[interface] = sum(lost)
+
+    def tell(self, damage: Damage) -> None:
+        """Say what was not captured: the section is over."""
+        dropped, self.dropped = sum(self.dropped.values()), {}
+        if dropped:
+            damage.say(
+                f"{dropped:,} packets were dropped when it was captured (its statistics say so):"
+                " losses may be the capture's own"
+            )
 
     def describe(self, body: bytes) -> None:
         """Add the interface of one interface description block (without its lengths)."""
@@ -134,6 +161,7 @@ def _blocks(feed: Feed, damage: Damage) -> Iterator[Block]:
         feed.advance(position, position)
         at_end = feed.start >= feed.end
         if (status == SHORT or at_end) and not feed.fill():
+            section.tell(damage)
             return
 
 
@@ -149,7 +177,10 @@ def _runs(feed: Feed, columns: Columns, link_type: NDArray[np.int64], count: int
 
 
 def _interest(feed: Feed, at: int, section: Section, damage: Damage) -> int:
-    """Apply a section header or interface description; its length, 0: not all there yet, -1: damaged."""
+    """Apply a section header, or an interface's description or statistics.
+
+    Its length, 0: not all there yet, -1: damaged.
+    """
     here = feed.end - at
     kind = feed.buffer[at : at + 4].tobytes()
     order = section.order
@@ -161,7 +192,10 @@ def _interest(feed: Feed, at: int, section: Section, damage: Damage) -> int:
             return -1
         order = found
     length = int(struct.unpack_from(order + "I", feed.buffer.data, at + 4)[0])
+    statistics = struct.unpack(order + "I", kind)[0] == STATISTICS
     least = SECTION_HEAD_BYTES if kind == MAGIC else INTERFACE_HEAD_BYTES
+    if statistics:
+        least = STATISTICS_HEAD_BYTES
     if length < least or length > PCAPNG_BLOCK_MAX or length % 4:
         return -1
     if length > here:
@@ -169,7 +203,10 @@ def _interest(feed: Feed, at: int, section: Section, damage: Damage) -> int:
     if struct.unpack_from(order + "I", feed.buffer.data, at + length - 4)[0] != length:
         return -1
     if kind == MAGIC:
+        section.tell(damage)
         section.begin(order)
+    elif statistics:
+        section.take_statistics(feed.buffer[at + 8 : at + length - 4].tobytes())
     elif section.count < PCAPNG_INTERFACES_MAX:
         section.describe(feed.buffer[at + 8 : at + length - 4].tobytes())
     else:

@@ -32,6 +32,7 @@ TOUCHED = index_state.TOUCHED
 
 SECTION = 0x0A0D0D0A
 INTERFACE = 1
+STATISTICS = 5  # of an interface
 OBSOLETE_PACKET = 2
 SIMPLE_PACKET = 3
 NAMES = 4
@@ -224,7 +225,7 @@ def index_pcapng(
             time_ns[count] = max(last, 0)  # it carries none: that of the packet before
             link_type[count] = interfaces[LINK_TYPE]
             count += 1
-        elif kind == INTERFACE:
+        elif kind in (INTERFACE, STATISTICS):
             status = BLOCK_OF_INTEREST
             break
         at += length
