@@ -105,7 +105,7 @@ class FlowTable:
         by_address = self._by_address
         for address in addresses:
             if flows := by_address.get(address):
-                found |= flows
+                found = found | flows if found else flows
         return list(found.values())
 
     def of_ssrc(self, ssrc: int) -> list[Flow]:

@@ -24,7 +24,7 @@ class PayloadMaps:
     def __init__(self) -> None:
         self.keys: list[PayloadKey] = []
         self._numbers: dict[PayloadKey, int] = {}
-        self._announced: dict[PayloadKey, int] = {}
+        self._announced: dict[tuple[Payload, ...], int] = {}
         self.ticks = np.zeros(0, np.int64)  # ns << 12 per timestamp unit, 0 unknown
         self.kinds = np.zeros(0, np.int64)
         self.codecs: list[dict[int, str]] = []
@@ -33,7 +33,7 @@ class PayloadMaps:
 
     def announced(self, payloads: list[Payload]) -> int:
         """The map's number for a payload list, in which the first row of a type wins."""
-        rows = tuple([(each.payload_type, each.codec, each.clock_rate) for each in payloads])
+        rows = tuple(payloads)
         number = self._announced.get(rows)
         if number is None:
             number = self.number(_key_of(rows))
@@ -79,9 +79,9 @@ def _kind(codec: str, media: str) -> Kind:
     return Kind.VIDEO if media == "video" else Kind.VOICE
 
 
-def _key_of(rows: PayloadKey) -> PayloadKey:
+def _key_of(payloads: tuple[Payload, ...]) -> PayloadKey:
     """A payload list as a map's key."""
     seen: dict[int, tuple[int, str, int]] = {}
-    for row in rows:
-        seen.setdefault(row[0], row)
+    for each in payloads:
+        seen.setdefault(each.payload_type, (each.payload_type, each.codec, each.clock_rate))
     return tuple(sorted(seen.values()))

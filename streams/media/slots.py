@@ -75,9 +75,10 @@ class Slots:
         """Make the slot ready for a new stream; a packet held for a restart becomes its first."""
         first = slot * WORDS
         words = self.words
-        held = words[first + S.HELD : first + S.HELD_LENGTH + 1].copy() if words[first + S.HELD] else 0
+        held = words[first + S.HELD : first + S.HELD_LENGTH + 1].copy() if words[first + S.HELD] else None
         words[first : first + WORDS] = 0
-        words[first + S.HELD : first + S.HELD_LENGTH + 1] = held
+        if held is not None:
+            words[first + S.HELD : first + S.HELD_LENGTH + 1] = held
         words[first + S.MAP], words[first + S.CUT_AT] = payload_map, cut_at
         words[first + S.WATCH_FROM], words[first + S.IDLE_CUT] = watch_from, idle_cut
 

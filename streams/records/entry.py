@@ -45,7 +45,7 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     ties: list[Tie] = []
     related: list[tuple[str, str]] = []
     version: int = 0
-    seen: list[int] = []  # what of the call a record shows, in numbers
+    seen: list[int] = []  # what of the call the last record shows, in numbers
     entered: bool = False
     took_channel: bool = False
     gave_back: bool = False

@@ -43,7 +43,7 @@ def stream_views(call: Call, streams: Iterable[HeardStream], sums: StreamSums) -
         if view.packets > 0:
             views.append(view)
     views.sort(key=lambda view: (view.first, view.heard.stream))
-    if all(view.info.sensor == views[0].info.sensor for view in views):
+    if len({view.info.sensor for view in views}) <= 1:
         return views
     return of_one_sensor(views, sums, call)
 
@@ -57,7 +57,7 @@ def _sums_of(call: Call, heard: HeardStream, sums: StreamSums) -> list[int]:
 
 def last_rtp(views: Iterable[StreamView]) -> int | None:
     """The last packet of any stream."""
-    return max((view.last for view in views), default=None)
+    return max([view.last for view in views], default=None)
 
 
 def end_reason(call: Call, last_rtp_us: int | None, clock_us: int, settings: RecordSettings) -> str:
@@ -95,10 +95,11 @@ def call_record(
     for view in views:
         view.dtx = suppresses_silence(view, holds)
     excused = [*holds, *missing.media, *((each.from_us, each.to_us) for each in dropped)]
-    lines = {side: line_up(views, side, call) for side in "ab"}
-    heard = any(lines.values())
+    line_a, line_b = line_up(views, "a", call), line_up(views, "b", call)
+    heard = bool(line_a or line_b)
     talk = talk_span(call, end.end_us, views)
-    a, b = (side_figures(counted(lines[side], call), talk, excused, call, heard) for side in "ab")
+    a = side_figures(counted(line_a, call), talk, excused, call, heard)
+    b = side_figures(counted(line_b, call), talk, excused, call, heard)
     after_last = {side.last_stream: side.lost_after_last for side in (a, b)}
     for view in views:
         view.dead_us = dead_air_inside(view, excused)
@@ -197,7 +198,7 @@ def call_record(
         _flags(call, end, views, a, b, silent, encrypted, streams_omitted, missing),
         list(call.events),  # sip_events
         call.events_omitted,  # sip_events_omitted
-        _dtmf(call, [*lines["a"], *lines["b"]]),
+        _dtmf(call, [*line_a, *line_b]),
         list(call.holds),
         streams,
     )

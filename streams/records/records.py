@@ -157,12 +157,13 @@ class Records:
         """Take over all that `changes` gave; these records must be new."""
         self._saved.restore(state, self._site)
         for entry in self._entries.values():
+            site = self._site_of(entry.call)
             entry.timers = [NEVER] * Timer.COUNT
             if entry.entered:
-                self._site_of(entry.call).relations.enter(entry.call, entry.ties)
+                site.relations.enter(entry.call, entry.ties)
             if entry.stale and entry.due:
                 self._ready.add(entry.call.cdr_id)
-            self._schedule(entry)
+            self._schedule(site, entry)
             if entry.let_go:
                 self._held.add(entry.call.cdr_id)
         for cdr_id, key in self._orphans.items():
@@ -181,14 +182,11 @@ class Records:
             if self._orphans.pop(call.cdr_id, None):
                 self._saved.orphan(call.cdr_id)
         entry.call = call
-        now_shown = shown(call)
-        if now_shown != entry.seen:
-            entry.seen = now_shown
-            if entry.emitted or entry.timed_out:
-                self._stale(entry)
+        if (entry.emitted or entry.timed_out) and shown(call) != entry.seen:
+            self._stale(entry)
         if call.ended_us is None and not entry.timed_out:
             entry.due = False
-        self._schedule(entry)
+        self._schedule(self._site_of(call), entry)
         self._saved.call(call.cdr_id)
 
     def _long_closed(self, call: Call) -> bool:
@@ -200,38 +198,38 @@ class Records:
         closed = max(call.close_at_us or NEVER, known_us(call) + MEDIA_SETTLES_US)
         return closed + seconds_us(self._settings.closed_s)
 
-    def _schedule(self, entry: Entry) -> None:
+    def _schedule(self, site: Site, entry: Entry) -> None:
         """Set the timers that the call's state asks for."""
         call = entry.call
         if not entry.entered:
-            self._set(entry, Timer.ENTER, call.start_us)
+            self._set(site, entry, Timer.ENTER, call.start_us)
         if self._settings.channels_max:
-            self._schedule_channel(entry)
+            self._schedule_channel(site, entry)
         if call.ended_us is None:
-            self._set(entry, Timer.RECORD, NEVER)
+            self._set(site, entry, Timer.RECORD, NEVER)
             if entry.timers[Timer.SILENCE] == NEVER and not entry.timed_out:
                 wait = seconds_us(self._settings.rtp_timeout_s) + WINDOW_LAG_US
-                self._set(entry, Timer.SILENCE, call.last_us + wait)
+                self._set(site, entry, Timer.SILENCE, call.last_us + wait)
         else:
-            self._set(entry, Timer.SILENCE, NEVER)
+            self._set(site, entry, Timer.SILENCE, NEVER)
             if not entry.due or entry.timed_out:
-                self._set(entry, Timer.RECORD, known_us(call) + MEDIA_SETTLES_US)
+                self._set(site, entry, Timer.RECORD, known_us(call) + MEDIA_SETTLES_US)
         if not entry.let_go:
-            self._set(entry, Timer.FORGET, self._forget_at(call) if call.closed else NEVER)
+            self._set(site, entry, Timer.FORGET, self._forget_at(call) if call.closed else NEVER)
 
-    def _schedule_channel(self, entry: Entry) -> None:
+    def _schedule_channel(self, site: Site, entry: Entry) -> None:
         call = entry.call
         begun = [time for time in (call.ringing_us, call.answer_us) if time is not None]
         if begun and not entry.took_channel:
-            self._set(entry, Timer.TAKE, min(begun))
+            self._set(site, entry, Timer.TAKE, min(begun))
         if begun and call.ended_us is not None and not entry.gave_back:
-            self._set(entry, Timer.RELEASE, max(known_us(call), min(begun)))
+            self._set(site, entry, Timer.RELEASE, max(known_us(call), min(begun)))
 
-    def _set(self, entry: Entry, timer: int, time_us: int) -> None:
+    def _set(self, site: Site, entry: Entry, timer: int, time_us: int) -> None:
         if entry.timers[timer] != time_us:
             entry.timers[timer] = time_us
             if time_us != NEVER:
-                heapq.heappush(self._site_of(entry.call).heap, (time_us, timer, entry.call.cdr_id))
+                heapq.heappush(site.heap, (time_us, timer, entry.call.cdr_id))
 
     def _stale(self, entry: Entry) -> None:
         """What was last said of the call is not all: say it again as soon as it may be said."""
@@ -303,7 +301,7 @@ class Records:
             return
         deadline, _ = media_deadline(call, last_rtp(self._views(entry)), self._settings)
         if deadline > time_us:
-            self._set(entry, Timer.SILENCE, deadline)
+            self._set(site, entry, Timer.SILENCE, deadline)
             return
         entry.timed_out = entry.due = True
         self._give_back(site, entry, time_us)
@@ -335,6 +333,7 @@ class Records:
             return
         entry.stale = False
         entry.emitted = True
+        entry.seen = shown(entry.call)
         if entry.admitted is False:
             output.rejected.append(rejected_call(record, entry.channels, self._settings.channels_max))
         else:
@@ -343,12 +342,13 @@ class Records:
     def _record(self, entry: Entry, complete: bool) -> CallRecord | None:
         """The next version; None where the media timer that ended the call no longer holds."""
         call, views = entry.call, self._views(entry)
-        clock = self._site_of(call).clock.now
+        site = self._site_of(call)
+        clock = site.clock.now
         rtp_end = last_rtp(views)
         running = call.ended_us is None and not entry.let_go
         if running and media_timeout(call, rtp_end, clock, self._settings) is None:
             entry.timed_out = entry.due = False
-            self._schedule(entry)
+            self._schedule(site, entry)
             return None
         entry.version += 1
         self._saved.call(call.cdr_id)
@@ -358,7 +358,7 @@ class Records:
             [heard.info.sensor for heard in self._media.of_call(call.cdr_id)],
             end_reason(call, rtp_end, clock, self._settings),
             entry.related,
-            self._site_of(call).missing,
+            site.missing,
             call.cdr_id in self._media.omitted,
             entry.version,
             complete,
