@@ -46,9 +46,9 @@ def on_description(state: CallState, heard: Hearing, events: list[EndpointEvent]
         return None
     if len(state.bodies) < bounds.LISTENING:
         state.bodies[part] = checksum
-    if offers and state.established and message.is_request and state.before_offer_cseq != message.cseq:
+    if _within_call(state, heard, offers) and state.before_offer_cseq != message.cseq:
+        _settle_offer(state, heard, events)  # whatever became of the one before
         state.before_offer_cseq = message.cseq
-        state.before_offer = {}
     return _listen(state, heard, session, branch, events, offers)
 
 
@@ -132,8 +132,7 @@ def _listen(
         for key in list(state.listening):
             number = key[3]
             if key[:3] == (side, hop, branch) and number not in wanted and number not in held:
-                _remember(state, key, heard, offers)
-                close(state, key, heard.at_us, events)
+                _leave(state, key, heard, events, offers)
     for number, new in wanted.items():
         _replace(state, (side, hop, branch, number), new, heard, events, offers)
     return problem
@@ -207,10 +206,11 @@ def _replace(
     if old is not None:
         if _alike(old.opened, new):
             return
-        _remember(state, key, heard, offers)
-        if old.opened.ip != new.ip or old.opened.port != new.port:
-            close(state, key, heard.at_us, events)
+        if not _same_place(old.opened, new):
+            _leave(state, key, heard, events, offers)
             old = None
+        else:
+            _remember(state, key, heard, offers)
     elif len(state.listening) >= bounds.LISTENING:
         return
     else:
@@ -224,8 +224,7 @@ def _replace(
 
 def _alike(one: EndpointOpened, two: EndpointOpened) -> bool:
     return (
-        one.ip == two.ip
-        and one.port == two.port
+        _same_place(one, two)
         and one.payloads == two.payloads
         and one.direction == two.direction
         and one.rtcp_port == two.rtcp_port
@@ -245,7 +244,7 @@ def _announced_already(
         opened = other.opened
         if other_key == key or opened.owner != new.owner or not other.announced:
             continue
-        if opened.ip == new.ip and opened.port == new.port:
+        if _same_place(opened, new):
             message = heard.message
             answers = opened.hop == new.hop and 200 <= message.status < 300 and opened.branch != new.branch
             if not answers or opened.branch in state.answered:
@@ -254,12 +253,42 @@ def _announced_already(
     return False
 
 
+def _within_call(state: CallState, heard: Hearing, offers: bool) -> bool:
+    """Whether it is a request that offers a change of a session that is agreed."""
+    return offers and state.established and heard.message.is_request
+
+
 def _remember(state: CallState, key: ListenKey, heard: Hearing, offers: bool) -> None:
     """Keep what an offer within the call replaces: it holds again if the offer is refused."""
-    message = heard.message
-    if offers and state.established and message.is_request and key not in state.before_offer:
+    if _within_call(state, heard, offers) and key not in state.before_offer:
         old = state.listening.get(key)
         state.before_offer[key] = old.opened if old is not None else None
+
+
+def _leave(
+    state: CallState, key: ListenKey, heard: Hearing, events: list[EndpointEvent], offers: bool
+) -> None:
+    """A side goes elsewhere; where it offers to, it listens here as well until that is accepted."""
+    _remember(state, key, heard, offers)
+    if _within_call(state, heard, offers):
+        del state.listening[key]
+    else:
+        close(state, key, heard.at_us, events)
+
+
+def accept_offer(state: CallState, heard: Hearing, events: list[EndpointEvent]) -> None:
+    """A re-INVITE was answered: what it offered to leave is left."""
+    if state.before_offer_cseq == heard.message.cseq and state.call.ended_us is None:
+        _settle_offer(state, heard, events)
+
+
+def _settle_offer(state: CallState, heard: Hearing, events: list[EndpointEvent]) -> None:
+    for key, old in state.before_offer.items():
+        now = state.listening.get(key)
+        if old is not None and (now is None or not _same_place(old, now.opened)):
+            events.append(_closed(old, heard.at_us))
+    state.before_offer = {}
+    state.before_offer_cseq = -1
 
 
 def refuse_offer(state: CallState, heard: Hearing, events: list[EndpointEvent]) -> None:
@@ -268,30 +297,35 @@ def refuse_offer(state: CallState, heard: Hearing, events: list[EndpointEvent]) 
         return
     for key, old in state.before_offer.items():
         now = state.listening.get(key)
-        if now is not None and (old is None or (now.opened.ip, now.opened.port) != (old.ip, old.port)):
+        announced = now is None or now.announced
+        moved = now is not None and (old is None or not _same_place(old, now.opened))
+        if moved:
             close(state, key, heard.at_us, events)
-            now = None
         if old is not None:
             again = _at(old, heard.at_us)
-            announced = now.announced if now is not None else True
             state.listening[key] = Listening(again, announced)
-            if announced:
+            if announced and now is not None and not moved:  # what it takes there is as it was
                 events.append(again)
         state.bodies.pop(key[:3], None)
     state.before_offer = {}
     state.before_offer_cseq = -1
 
 
+def _same_place(one: EndpointOpened, two: EndpointOpened) -> bool:
+    return one.ip == two.ip and one.port == two.port
+
+
+def _closed(opened: EndpointOpened, at_us: int) -> EndpointClosed:
+    return EndpointClosed(
+        at_us, opened.cdr_id, opened.owner, opened.hop, opened.branch, opened.ip, opened.port
+    )
+
+
 def close(state: CallState, key: ListenKey, at_us: int, events: list[EndpointEvent]) -> None:
     """A side no longer listens there."""
     listening = state.listening.pop(key, None)
     if listening is not None and listening.announced:
-        opened = listening.opened
-        events.append(
-            EndpointClosed(
-                at_us, opened.cdr_id, opened.owner, opened.hop, opened.branch, opened.ip, opened.port
-            )
-        )
+        events.append(_closed(listening.opened, at_us))
 
 
 def close_branch(state: CallState, branch: str, at_us: int, events: list[EndpointEvent]) -> None:

@@ -15,7 +15,7 @@ from streams.dialogs.call import (
     Branch,
     Call,
 )
-from streams.dialogs.endpoints import close_branch, refuse_offer
+from streams.dialogs.endpoints import accept_offer, close_branch, refuse_offer
 from streams.dialogs.hearing import NEW, Hearing
 from streams.dialogs.parties import read_reasons
 from streams.dialogs.state import CallState
@@ -46,6 +46,8 @@ def _within_call(site: "Site", state: CallState, heard: Hearing) -> None:
     """The answer to a re-INVITE, an UPDATE, a PRACK."""
     status = heard.message.status
     if status < 300:
+        if status >= 200:
+            accept_offer(state, heard, site.events)
         site.describe(state, heard)
     else:
         refuse_offer(state, heard, site.events)

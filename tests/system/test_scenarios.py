@@ -186,11 +186,17 @@ def test_an_offer_in_the_answer(capture: Path) -> None:
     assert (call.packets_a, call.packets_b, call.hung_up_by) == (545, 545, "callee")
 
 
-def test_a_re_invite_that_is_refused_changes_nothing(capture: Path) -> None:
+FAX: Final = sdp(("10.0.0.1", 4100)).replace("m=audio 4100 RTP/AVP 0", "m=image 4100 udptl t38")
+
+
+@pytest.mark.parametrize("offer", [sdp(("10.0.0.1", 4100)), FAX, sdp(A, "18")], ids=["port", "fax", "codec"])
+@pytest.mark.parametrize("seconds", [0.1, 3.0])
+def test_a_re_invite_that_is_refused_changes_nothing(capture: Path, offer: str, seconds: float) -> None:
     dialog = Dialog().answered(sdp(A), sdp(B))
-    dialog.request(5, "INVITE", sdp(("10.0.0.1", 4100)), cseq=2).response(5.1, 488, cseq=2)
-    dialog.request(5.11, "ACK", cseq=2).request(12, "BYE", cseq=3, sender="b")
+    dialog.request(5, "INVITE", offer, cseq=2).response(5 + seconds, 488, cseq=2)
+    dialog.request(5.01 + seconds, "ACK", cseq=2).request(12, "BYE", cseq=3, sender="b")
     call = heard(capture, dialog.frames, both(1.1, 12))
+    assert len(call.streams) == 2
     assert (call.outcome, call.response_code, call.bye_code) == ("answered", 200, 2)
     assert (call.packets_a, call.packets_b, call.lost_b, call.dead_air_b) == (545, 545, 0, 0.0)
 
