@@ -1,6 +1,6 @@
 """What each response does to its call."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from schemas.media_endpoints import CallAnswered
 from streams import bounds
@@ -23,6 +23,9 @@ from streams.dialogs.timers import CHALLENGES
 
 if TYPE_CHECKING:
     from streams.dialogs.site import Site
+
+_GIVEN_UP: Final = (TIMEOUT_NO_ANSWER, TIMEOUT_ONE_WAY)
+"""Ends of a call that nobody seemed to answer."""
 
 
 def on_response(site: "Site", state: CallState, heard: Hearing) -> None:
@@ -95,7 +98,7 @@ def _provisional(site: "Site", state: CallState, heard: Hearing) -> None:
         call.ringing_us = heard.time_us
     if call.status is None or call.status < 200:
         call.status, call.status_reason = message.status, message.reason or None
-    if call.end_reason in (TIMEOUT_NO_ANSWER, TIMEOUT_ONE_WAY):
+    if call.end_reason in _GIVEN_UP:
         site.reopen(state)
     branch = _branch(call, message.to_tag, heard.time_us)
     if branch is not None:
@@ -175,6 +178,9 @@ def _failed(site: "Site", state: CallState, heard: Hearing) -> None:
     call.failure_us = heard.time_us
     if status not in CHALLENGES:
         cancelled = call.cancel_us is not None or status == 487
-        site.end(state, heard.time_us, CANCEL if cancelled else FAILURE)
+        reason = CANCEL if cancelled else FAILURE
+        if call.end_reason in _GIVEN_UP:  # it came after all
+            call.end_reason = reason
+        site.end(state, heard.time_us, reason)
         if heard.news == NEW or heard.hop == 0:
             call.ended_us = heard.time_us

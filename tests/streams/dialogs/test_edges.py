@@ -3,7 +3,15 @@
 import pytest
 
 from streams.clock import SiteClock
-from streams.dialogs.call import BYE, CAPTURE_END, REPLACED, START_NOT_SEEN, TIMEOUT_ONE_WAY
+from streams.dialogs.call import (
+    BYE,
+    CANCEL,
+    CAPTURE_END,
+    FAILURE,
+    REPLACED,
+    START_NOT_SEEN,
+    TIMEOUT_ONE_WAY,
+)
 from streams.settings import CallSettings
 from tests.streams.builder import CallBuilder, batches, describe, us
 from tests.streams.dialogs.driver import Outcome, run, run_batches, seconds
@@ -66,6 +74,13 @@ def test_an_ack_says_that_there_was_an_answer() -> None:
     assert run(story, until=1000).call.end_reason == CAPTURE_END
     refused = CallBuilder().invite(0).ack_failure(3.0)
     assert run(refused, until=1000).call.end_reason == TIMEOUT_ONE_WAY
+
+
+@pytest.mark.parametrize(("status", "reason"), [(486, FAILURE), (487, CANCEL)])
+def test_a_failure_that_comes_after_its_timer_is_the_end(status: int, reason: str) -> None:
+    story = CallBuilder().invite(0).invite(1.0, to_tag=None).response(status, 20.0)
+    call = run(story, until=1000).call
+    assert (call.end_reason, seconds(call.ended_us)) == (reason, 20.0)
 
 
 def test_what_comes_within_a_minute_of_the_close_joins_the_call() -> None:
