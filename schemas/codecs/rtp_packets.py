@@ -31,14 +31,21 @@ import numpy as np
 
 from schemas.bounds import BATCH_FLOWS, BATCH_PACKETS
 from schemas.codecs.errors import BadColumnsError
-from schemas.columns import Column, difference, pack, undo_difference, unpack, unzigzag, zigzag
+from schemas.codecs.rtp_kernel import from_columns, to_columns
+from schemas.columns import Column, difference, pack, undo_difference, unpack
 from schemas.rtp_packets import FlowRows, RtpBatch
 
-_NO_STEP: Final = np.uint32(0xFFFFFFFF)
 _INT32: Final = np.iinfo(np.int32)
-_ARRIVAL_WIDTHS: Final = {32: np.uint32, 64: np.uint64}
+_ARRIVALS: Final = {1: np.uint32, 2: np.uint64}  # by words of 32 bits
 _SAMPLE: Final = 1024  # packets by which the usual distance between arrivals is found
 
+_PACKETS: Final = {
+    "sequence": np.uint16,
+    "timestamp": np.uint32,
+    "marker_type": np.uint8,
+    "length": np.uint16,
+}
+_FLOWS: Final = {"first_sequence": np.uint16, "first_timestamp": np.uint32, "timestamp_step": np.uint32}
 _DIFFERENCES: Final = {
     "flow": np.uint32,
     "kind": np.uint8,
@@ -69,8 +76,6 @@ def to_data(batch: RtpBatch) -> dict[str, Any]:
         "count": pack(batch.count.view(np.uint32)),
         "copies": pack(batch.copies.view(np.uint32)),
         **_packets_to_data(batch),
-        "marker_type": pack(difference(batch.marker_type)),
-        "length": pack(difference(batch.length)),
         "small_at": pack(difference(batch.small_at)),
         "small": pack(batch.small.T.reshape(-1)),
     }
@@ -86,7 +91,6 @@ def from_data(data: dict[str, Any]) -> RtpBatch:
     small_at = undo_difference(unpack(data["small_at"], j, np.uint32), np.int32)
     if np.any((small_at < 0) | (small_at >= k)):
         raise BadColumnsError(f"a small payload is of no packet: there are {k}")
-    arrival_us, sequence, timestamp = _packets_from_data(data, count[count > 0], k)
     return RtpBatch(
         account=data["account"],
         site=data["site"],
@@ -96,11 +100,7 @@ def from_data(data: dict[str, Any]) -> RtpBatch:
         present=undo_difference(_undo_next_is_zero(unpack(data["present"], m, np.uint32)), np.uint32),
         count=count,
         copies=unpack(data["copies"], m, np.int32),
-        arrival_us=arrival_us,
-        sequence=sequence,
-        timestamp=timestamp,
-        marker_type=undo_difference(unpack(data["marker_type"], k, np.uint8), np.uint8),
-        length=undo_difference(unpack(data["length"], k, np.uint16), np.uint16),
+        **_packets_from_data(data, count[count > 0], k),
         small_at=small_at,
         small=_rows(data["small"], j, 8),
         behind_us=data["behind_us"],
@@ -151,111 +151,54 @@ def _flows_from_data(data: dict[str, Any]) -> FlowRows:
 
 
 def _packets_to_data(batch: RtpBatch) -> dict[str, Any]:
-    """Arrival, sequence and timestamp, relative to the packet before in the same flow."""
-    count = batch.count[batch.count > 0]
-    starts = np.cumsum(count, dtype=np.int64) - count
-    sequence_steps = _steps(batch.sequence)
-    timestamp_steps = _steps(batch.timestamp)
-    step = _usual_steps(sequence_steps, timestamp_steps, starts)
-    expected = np.repeat(step, count)
-    expected *= _widened(sequence_steps)
-    timestamp_steps -= expected
-    sequence_steps -= np.uint16(1)
-    sequence_steps[starts] = 0
-    timestamp_steps[starts] = 0
-    base_us, nominal_us, arrivals = _arrivals(batch.arrival_us, starts)
+    """What the columns of packets hold, relative to the packet before."""
+    count, k = batch.count[batch.count > 0], len(batch.arrival_us)
+    heard = [np.ascontiguousarray(getattr(batch, name)) for name in ("arrival_us", *_PACKETS)]
+    if any(len(column) != k for column in heard):
+        raise BadColumnsError(f"the columns of {k} packets differ in length")
+    base_us, nominal_us, words = _scale(heard[0])
+    flows = {name: np.empty(len(count), dtype) for name, dtype in _FLOWS.items()}
+    arrivals = np.empty(k * words, np.uint32)
+    packets = {name: np.empty(k, dtype) for name, dtype in _PACKETS.items()}
+    arrays: list[Any] = [count, *heard, *flows.values(), arrivals, *packets.values()]
+    to_columns(nominal_us, words, *arrays)
     return {
         "base_us": base_us,
         "nominal_us": nominal_us,
-        "arrival_bits": 8 * arrivals.itemsize,
-        "first_sequence": pack(batch.sequence[starts]),
-        "first_timestamp": pack(batch.timestamp[starts]),
-        "timestamp_step": pack(step),
-        "arrival_us": pack(arrivals),
-        "sequence": pack(zigzag(sequence_steps)),
-        "timestamp": pack(zigzag(timestamp_steps)),
+        "arrival_bits": 32 * words,
+        **{name: pack(column) for name, column in flows.items()},
+        "arrival_us": pack(arrivals.view(_ARRIVALS[words])),
+        **{name: pack(column) for name, column in packets.items()},
     }
 
 
-def _packets_from_data(data: dict[str, Any], count: Column, k: int) -> tuple[Column, Column, Column]:
-    starts = np.cumsum(count, dtype=np.int64) - count
-    flows = len(count)
-    sequence_steps = unzigzag(unpack(data["sequence"], k, np.uint16))
-    sequence_steps += 1
-    timestamp_steps = unzigzag(unpack(data["timestamp"], k, np.uint32)).view(np.uint32)
-    expected = np.repeat(unpack(data["timestamp_step"], flows, np.uint32), count)
-    expected *= _widened(sequence_steps)
-    timestamp_steps += expected
-    first_sequence = unpack(data["first_sequence"], flows, np.uint16)
-    first_timestamp = unpack(data["first_timestamp"], flows, np.uint32)
-    sequence = _summed(sequence_steps, np.uint32, first_sequence, starts, count)
-    return (
-        _arrivals_from_data(data, starts, count, k),
-        sequence.astype(np.uint16),
-        _summed(timestamp_steps, np.uint32, first_timestamp, starts, count),
-    )
-
-
-def _arrivals(arrival_us: Column, starts: Column) -> tuple[int, int, Column]:
-    """base_us, nominal_us, and the column before it is packed."""
-    if not len(arrival_us):
-        return 0, 0, np.zeros(0, np.uint32)
-    base_us = int(arrival_us[0])
-    since_base = arrival_us - base_us
-    if since_base.min() >= _INT32.min and since_base.max() <= _INT32.max:
-        since_base = since_base.astype(np.int32)
-    steps = _steps(since_base)
-    sample = np.sort(steps[:: len(steps) // _SAMPLE + 1])
-    nominal_us = sample[len(sample) // 2]
-    steps -= nominal_us
-    steps[starts[1:]] = np.diff(since_base[starts])
-    steps[0] = 0
-    return base_us, int(nominal_us), zigzag(steps)
-
-
-def _arrivals_from_data(data: dict[str, Any], starts: Column, count: Column, k: int) -> Column:
-    wide = _ARRIVAL_WIDTHS.get(data["arrival_bits"])
-    if wide is None:
+def _packets_from_data(data: dict[str, Any], count: Column, k: int) -> dict[str, Column]:
+    """The columns of packets; BadColumnsError, ColumnError."""
+    if data["arrival_bits"] not in {32, 64}:
         raise BadColumnsError(f"arrival_bits is {data['arrival_bits']}, not 32 or 64")
-    steps = unzigzag(unpack(data["arrival_us"], k, wide)).view(wide)
-    first = np.cumsum(steps[starts], dtype=wide)
-    steps += np.array(data["nominal_us"]).astype(wide)
-    since_base = _summed(steps, wide, first, starts, count).view(f"i{steps.itemsize}")
-    arrival_us = since_base.astype(np.int64)
-    arrival_us += data["base_us"]
-    return arrival_us
+    words = data["arrival_bits"] // 32
+    flows = [unpack(data[name], len(count), dtype) for name, dtype in _FLOWS.items()]
+    arrivals = unpack(data["arrival_us"], k, _ARRIVALS[words]).view(np.uint32)
+    columns = [unpack(data[name], k, dtype) for name, dtype in _PACKETS.items()]
+    packets = {"arrival_us": np.empty(k, np.int64)}
+    packets |= {name: np.empty(k, dtype) for name, dtype in _PACKETS.items()}
+    arrays: list[Any] = [count, *flows, arrivals, *columns, *packets.values()]
+    from_columns(data["base_us"], data["nominal_us"], words, *arrays)
+    return packets
 
 
-def _usual_steps(sequence_steps: Column, timestamp_steps: Column, starts: Column) -> Column:
-    """For each flow the least timestamp step between consecutive sequence numbers, 0 without any."""
-    if not len(starts):
-        return np.zeros(0, np.uint32)
-    consecutive = timestamp_steps.copy()
-    np.copyto(consecutive, _NO_STEP, where=sequence_steps != 1)
-    consecutive[starts] = _NO_STEP
-    step: Column = np.minimum.reduceat(consecutive, starts)
-    step[step == _NO_STEP] = 0
-    return step
-
-
-def _steps(values: Column) -> Column:
-    """Each value minus the one before it, wrapping around; the first is 0."""
-    steps = np.empty_like(values, order="C")
-    steps[:1] = 0
-    np.subtract(values[1:], values[:-1], out=steps[1:])
-    return steps
-
-
-def _widened(sequence_steps: Column) -> Column:
-    """Signed 16-bit steps as 32-bit ones, modulo 2^32."""
-    return sequence_steps.view(np.int16).astype(np.int32).view(np.uint32)
-
-
-def _summed(steps: Column, dtype: Any, first: Column, starts: Column, count: Column) -> Column:
-    """Running sums of the steps inside each flow from its first value; steps at `starts` are ignored."""
-    sums = np.cumsum(steps, dtype=dtype)
-    sums += np.repeat((first - sums[starts]).astype(dtype, copy=False), count)
-    return sums
+def _scale(arrival_us: Column) -> tuple[int, int, int]:
+    """base_us, nominal_us (about the median of the differences), and how many words an arrival takes."""
+    if not len(arrival_us):
+        return 0, 0, 1
+    base_us = int(arrival_us[0])
+    fits = int(arrival_us.max()) - base_us <= _INT32.max and int(arrival_us.min()) - base_us >= _INT32.min
+    sample = np.arange(0, len(arrival_us), len(arrival_us) // _SAMPLE + 1)
+    steps = arrival_us[sample] - arrival_us[sample - 1]
+    steps[0] = 0
+    if fits:
+        steps = steps.astype(np.int32)
+    return base_us, int(np.sort(steps)[len(steps) // 2]), 1 if fits else 2
 
 
 def _next_is_zero(steps: Column) -> Column:
