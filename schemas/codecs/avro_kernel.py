@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kernels import Array, I, U, compiled, inlined
+from kernels.octets import word
 from schemas.codecs.program import (
     AGAIN,
     ARRAY,
@@ -75,15 +76,6 @@ def put_number(out: Array, o: int, value: int) -> int:
 
 
 @inlined
-def get_bits(data: Array, at: int, octets: int) -> int:
-    """So many octets as a number, the most significant first."""
-    value: int = I(0)
-    for n in range(octets):
-        value = value << 8 | I(data[U(at + n)])
-    return value
-
-
-@inlined
 def put_bits(out: Array, o: int, value: int, octets: int) -> int:
     """Write a number in so many octets, the most significant first; where it ends."""
     for n in range(octets):
@@ -117,7 +109,7 @@ def get_integer(data: Array, at: int) -> tuple[int, int]:
     octets = I(1) << (head & 3)
     if octets > len(data) - at:
         return I(0), I(PLACE)
-    value = get_bits(data, at, octets)
+    value = word(data, at, octets)
     if head >= INT8:
         unused = 64 - 8 * octets
         value = value << unused >> unused
@@ -150,7 +142,7 @@ def get_length(data: Array, at: int, few: int, most_few: int, eight: int, sixtee
         return I(0), I(KIND)
     if octets > len(data) - at:
         return I(0), I(PLACE)
-    return get_bits(data, at, octets), at + octets
+    return word(data, at, octets), at + octets
 
 
 @inlined
