@@ -1,5 +1,6 @@
 """What machine code depends on beside its source: who compiles it, and for which processor."""
 
+import contextlib
 import importlib
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,10 +19,10 @@ def compilers() -> str:
 
 def _version(name: str) -> str:
     found = find_spec(name)
-    try:
-        return Path(str(found and found.origin)).with_name("_version.py").read_text()
-    except OSError:
-        return str(importlib.import_module(name).__version__)
+    if found is not None and found.origin is not None:
+        with contextlib.suppress(OSError):
+            return Path(found.origin).with_name("_version.py").read_text()
+    return str(importlib.import_module(name).__version__)
 
 
 def processor() -> str:
