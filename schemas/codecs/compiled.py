@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import msgspec
 import numpy as np
 
+from schemas.bounds import RECORD_BYTES
 from schemas.codecs import avro_kernel
 from schemas.codecs.generic import Schema
 from schemas.codecs.program import Program, program_of
@@ -65,7 +66,9 @@ class Compiled:
                 return self._from_msgpack(packed[:written].data), int(stack[0])
             if written != avro_kernel.ROOM:
                 _cannot_read(self._program, written, data, int(stack[0]), int(stack[1]))
-            room *= 2
+            if room >= RECORD_BYTES:
+                raise BodyError(f"{len(data)} bytes become more than {RECORD_BYTES} of values")
+            room = min(4 * room, RECORD_BYTES)
 
 
 def _cannot_write(program: Program, problem: int, row: int) -> NoReturn:

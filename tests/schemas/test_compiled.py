@@ -196,3 +196,15 @@ def damaged(data: st.DataObject, good: bytes) -> bytes:
         at = data.draw(st.integers(0, len(octets) - 1))
         octets[at] = data.draw(st.sampled_from([0, 1, 2, 127, 128, 192, 217, 221, 255]))
     return bytes(octets[: data.draw(st.integers(0, 2 * len(octets)))])
+
+
+def test_few_bytes_that_become_too_many_values_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = {"type": "record", "name": "Small", "fields": [{"name": "x" * 90, "type": "boolean"}]}
+    many = {"name": "many", "type": {"type": "array", "items": small}}
+    made = Compiled({"type": "record", "name": "Many", "fields": [many]}, {})
+    value = {"many": [{"x" * 90: True}] * 1000}
+    data = write(made, value)
+    assert made.read(data, 0) == (value, len(data))
+    monkeypatch.setattr("schemas.codecs.compiled.RECORD_BYTES", 50_000)
+    with pytest.raises(BodyError, match="1003 bytes become more than 50000"):
+        made.read(data, 0)
