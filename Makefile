@@ -11,6 +11,8 @@ demo: setup  ## make a capture with known truth, analyse it and a real one
 test: setup  ## all tests; installs what they compare with and run on
 	@tools/test-programs
 	@$(PY) -m offhook.main analyze tests/captures/isa-sip.pcapng >/dev/null  # compiles the kernels once
+	@$(PY) -c "from schemas.framing import decode, encode; from tests.schemas.batches import rtp_batch; \
+	    decode(encode('rtp.packets', rtp_batch(flows=1, seconds=1, described=1)))"  # and those of the codecs
 	$(PY) -m pytest -n 2
 
 stack: setup  ## the compose stack on a throwaway Docker engine, with kills; needs root on Debian, 4 GB of disk
