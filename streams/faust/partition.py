@@ -5,14 +5,16 @@ facts: those are in Kafka. After any failure the stage is ahead of Kafka and is 
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from eventlog.kafka.errors import FencedError, KafkaLogError, RefusedError
-from eventlog.kafka.partition import StagePartition
+from eventlog.kafka.partition import Guard, StagePartition
 from eventlog.kafka.settings import KafkaSettings
+from eventlog.kafka.state import Place
 from eventlog.kafka.transactor import Record
 from eventlog.kafka.wire import Wire
 from eventlog.letters import TOPIC as DEAD_LETTERS
@@ -35,6 +37,9 @@ AGAIN_S: Final = 0.3
 
 INTERIM_S: Final = 5.0
 """Wall time between two looks for calls whose media clock stands still."""
+
+QUIET_S: Final = 0.5
+"""How long events that gave no facts wait for a transaction of their own."""
 
 HOLE_LOOKED_AT: Final = 64
 """Commit markers leave holes in the offsets; a larger one means that events were forgotten unread."""
@@ -77,7 +82,11 @@ class Partition:
         self._kafka = StagePartition(shared.kafka, plan.name, number)
         self._journal = Journal([])
         self._journal_bytes = 0
-        self._saved_at = self._took_at = 0.0
+        self._saved_at = self._took_at = self._committed_at = 0.0
+        self._taken: dict[Place, int] = {}
+        """By input the last offset that the stage has taken; Kafka knows of it with the next transaction."""
+        self._quiet: list[Event] = []
+        """Events taken since the last transaction, to be taken again where that has to be."""
         self._counted: dict[str, int] = {}
         self._names = {shared.kafka.topic(topic): topic for topic in plan.inputs}
         self._tasks = [asyncio.create_task(self._run(self._take), name=self.name)]
@@ -124,6 +133,8 @@ class Partition:
             stage.restore(state)
         await self._replay(stage, journal)
         self.stage, self._journal, self._journal_bytes = stage, journal, 0
+        self._taken = dict(self._kafka.applied)
+        self._committed_at = time.monotonic()
         self._saved_at = time.monotonic() - self._turn * self._shared.options.checkpoint_s
         self._counted = dict(stage.counters)  # type: ignore[attr-defined]
         self.figures.opened += 1
@@ -189,7 +200,7 @@ class Partition:
                 task.cancel()
             if self.is_open and self._journal.steps:
                 try:  # so that the next owner has nothing to take again
-                    await self._commit([], self._kafka.guard().applied, None)
+                    await self._commit([], None)
                 except FencedError as error:
                     end_process(Exit.FENCED, str(error))
                 except KafkaLogError as error:
@@ -211,9 +222,18 @@ class Partition:
             end_process(Exit.DEFECT, f"{self.name}: {error!r}")
 
     async def _take(self) -> None:
-        """Take what has queued, at most every `commit_ms`."""
-        events = [await self.queue.get()]
-        self.in_hand = 1
+        """Take what has queued, at most every `commit_ms`.
+
+        Most events of a clock that has several sources move it no further and give no facts. They need no
+        transaction: if this process dies they are read again, so they wait for the next that does.
+        """
+        events = list(self._quiet)
+        if events:
+            with contextlib.suppress(TimeoutError):
+                events.append(await asyncio.wait_for(self.queue.get(), QUIET_S))
+        else:
+            events.append(await self.queue.get())
+        self.in_hand = len(events)
         wait = self._took_at + self._shared.options.commit_ms / 1000 - time.monotonic()
         if wait > 0:
             await asyncio.sleep(wait)
@@ -222,8 +242,10 @@ class Partition:
             events.append(self.queue.get_nowait())
         self.in_hand = len(events)
         if await self._apply(events):
-            for event in events:
-                event.ack()
+            self._quiet = events if self._taken != self._kafka.applied else []
+            if not self._quiet:
+                for event in events:
+                    event.ack()
         self.in_hand = 0
 
     async def _look(self) -> None:
@@ -260,9 +282,9 @@ class Partition:
         return False
 
     async def _step(self, events: Sequence[Event]) -> None:
-        """One step, one transaction."""
+        """One step, and a transaction where it gave facts, or the last one was long ago."""
         assert self.stage is not None
-        guard, new = self._kafka.guard(), {topic: list[Past]() for topic in self.plan.inputs}
+        guard, new = Guard(self._taken), {topic: list[Past]() for topic in self.plan.inputs}
         for event in events:
             message = event.message
             topic = self._names[message.topic]
@@ -277,17 +299,21 @@ class Partition:
                 self._journal_bytes += len(event.value or b"")
         records: list[Record] = []
         inputs = [each for topic, past in new.items() for each in self._decoded(topic, past, records)]
-        if guard.applied == self._kafka.applied:
-            return
         letters = len(records)
         began = time.perf_counter()
-        records += self._records(self.stage.step(inputs))
+        if guard.applied != self._taken:
+            self._taken = guard.applied
+            records += self._records(self.stage.step(inputs))
+            until = [self._taken.get((topic, self.number), -1) for topic in self.plan.inputs]
+            self._journal.steps.append(Step(until, len(records) - letters))
         done = time.perf_counter()
-        await self._commit(records, guard.applied, len(records) - letters)
+        quiet = time.monotonic() - self._committed_at < QUIET_S and not self._save_is_due()
+        if records or not (quiet or self._taken == self._kafka.applied):
+            await self._commit(records, len(records) - letters)
+            self.figures.steps += 1
         figures = self.figures
         figures.step_s += done - began
         figures.commit_s += time.perf_counter() - done
-        figures.steps += 1
         figures.events += len(inputs)
         figures.facts += len(records) - letters
         figures.moved = time.monotonic()
@@ -305,7 +331,7 @@ class Partition:
         assert isinstance(self.stage, Calls)
         facts = self.stage.interim(time.time_ns() // 1000)
         if facts:
-            await self._commit(self._records(facts), self._kafka.guard().applied, None)
+            await self._commit(self._records(facts), None)
 
     def _records(self, facts: Sequence[Fact]) -> list[Record]:
         """Facts as records of their partitions."""
@@ -315,25 +341,22 @@ class Partition:
             records += [Record(fact.topic, number, fact.key, value) for number in self._targets(fact)]
         return records
 
-    async def _commit(
-        self, records: list[Record], applied: Mapping[tuple[str, int], int], facts: int | None
-    ) -> None:
+    async def _commit(self, records: list[Record], facts: int | None) -> None:
         """Facts, offsets and the journal, or the changed state instead of the journal, together.
 
         `facts` None: it was no step of inputs, so the state is saved.
         """
-        until = [applied.get((topic, self.number), -1) for topic in self.plan.inputs]
         changes: dict[bytes, bytes | None] = {}
         if facts is None or self._save_is_due():
             assert self.stage is not None
             changes = self.stage.changes()
+            until = [self._taken.get((topic, self.number), -1) for topic in self.plan.inputs]
             self._journal, self._journal_bytes = Journal(until), 0
             self._saved_at = time.monotonic()
             self.figures.checkpoints += 1
             self.figures.checkpoint_bytes += sum(len(value) for value in changes.values() if value)
-        else:
-            self._journal.steps.append(Step(until, facts))
-        await self._kafka.commit({**changes, journals.KEY: self._journal.encode()}, records, applied)
+        await self._kafka.commit({**changes, journals.KEY: self._journal.encode()}, records, self._taken)
+        self._committed_at = time.monotonic()
 
     def _save_is_due(self) -> bool:
         return (

@@ -105,7 +105,7 @@ def test_without_a_limit_each_is_waited_for() -> None:
     assert clock.now == s(0)
 
 
-def test_ticks_are_for_moves_of_200_ms_data_and_the_end() -> None:
+def test_ticks_are_for_moves_of_some_time_data_and_the_end() -> None:
     clock = sensors("a")
     assert clock.tick(data=False) and not clock.tick(data=False)
     clock.heard("a", clock.now + TICK_US - 1)
