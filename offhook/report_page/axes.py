@@ -16,7 +16,8 @@ def marks(highest: float, wanted: int = 5) -> list[float]:
 def whole_marks(highest: int, wanted: int = 5) -> list[float]:
     """The same for counts: no mark between two whole numbers."""
     highest = max(highest, 1)
-    return _marks(highest, max(1.0, _step(highest / wanted, (1, 2, 5, 10))))
+    step = round(max(1.0, _step(highest / wanted, (1, 2, 5, 10))))
+    return [float(mark) for mark in range(0, highest + step, step)]
 
 
 def _step(least: float, factors: tuple[float, ...]) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -145,6 +145,7 @@ def test_days_begin_at_midnight_also_where_a_clock_is_set() -> None:
 
 
 @given(st.integers(0, 10**12))
+@example(10**10 + 1)
 def test_marks_of_counts_are_whole_and_reach_the_highest(highest: int) -> None:
     marks = axes.whole_marks(highest)
     assert marks[0] == 0
