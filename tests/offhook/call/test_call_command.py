@@ -26,6 +26,7 @@ PROXIED = str(CAPTURES / "Magum23_mtaa-sip__call.pcapng")
 def run(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Run:
     """(exit code, output, error output) in a pipe."""
     monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.delenv("TERM", raising=False)  # dumb: in ASCII
 
     def call(*arguments: str) -> tuple[int, str, str]:
         code = main(arguments)
