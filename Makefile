@@ -5,7 +5,8 @@ PY := .venv/bin/python
 setup:  ## .venv with the locked packages and offhook
 	@tools/setup
 
-demo: setup  ## make a capture with known truth, analyse it and a real one
+demo:  ## make a capture with known truth, analyse it and a real one; sets up what captures need
+	@tools/setup main
 	@$(PY) tools/demo.py
 
 test: setup  ## all tests; installs what they compare with and run on

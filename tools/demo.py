@@ -20,7 +20,7 @@ What to try next
   {OFFHOOK} analyze --format json demo/calls.pcap | head -n 1 | python3 -m json.tool
   {OFFHOOK} analyze --filter 'outcome=rejected|cancelled' --format csv -o failed.csv demo/calls.pcap
   {OFFHOOK} analyze YOUR.pcap                                         your own capture
-docs/guide.md explains every filter, setting and field.
+docs/guide.md explains every filter, setting and field. `make setup` adds sound, the store and Kafka.
 """
 
 

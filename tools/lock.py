@@ -17,12 +17,15 @@ _UNUSED: Final = ("--no-emit-package", "pandas", "--no-emit-package", "pyarrow")
 
 _QUIET: Final = ("--quiet", "--no-header", "--no-annotate", "--upgrade")
 
+_INSTALLER: Final = b"setuptools>=77\n"
+"""What puts offhook itself into .venv."""
+
 _STACK: Final = ("infra/test/requirements.in",)
 """What `make stack` needs beside the rest."""
 
 
 def main() -> int:
-    """Write the locks: to run, to test and check, and for `make stack`."""
+    """Write the locks: to run, to test and check, for captures alone, and for `make stack`."""
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         subprocess.run([f"{folder}/bin/pip", "install", "--quiet", "uv"], check=True)
@@ -31,6 +34,13 @@ def main() -> int:
         subprocess.run([*compile_lock, "-o", "requirements.lock"], cwd=ROOT, check=True)
         dev = ["--extra", "dev", "-c", "requirements.lock", "-o", "requirements-dev.lock"]
         subprocess.run([*compile_lock, *dev], cwd=ROOT, check=True)
+        captures = ["pyproject.toml", "-", "-c", "requirements-dev.lock", "-o", "requirements-main.lock"]
+        subprocess.run(
+            [f"{folder}/bin/uv", "pip", "compile", *_COMMON, *_QUIET, *captures],
+            cwd=ROOT,
+            check=True,
+            input=_INSTALLER,
+        )
         stack = [*_STACK, "-c", "requirements-dev.lock", "-o", "infra/test/requirements.lock"]
         subprocess.run(
             [f"{folder}/bin/uv", "pip", "compile", *_COMMON, *_QUIET, *stack], cwd=ROOT, check=True

@@ -57,7 +57,7 @@ def test_the_repository_names_no_registry_and_no_machine() -> None:
     assert list(NAMES["findings"](NAMES["tracked"]())) == []
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "requirements-main.lock"])
 def test_the_lock_has_hashes_and_no_host(name: str) -> None:
     lines = (ROOT / name).read_text().splitlines()
     pinned = [line for line in lines if line and not line.startswith((" ", "#", "-"))]
