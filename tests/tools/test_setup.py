@@ -23,7 +23,7 @@ def test_what_captures_need_is_locked_once() -> None:
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
-    """A clone in a path with a space, and `programs`: no apt-get, and a Python without ensurepip, as Debian's."""
+    """A clone in a path with a space, and `programs`: no apt-get, a Python without ensurepip."""
     clone = tmp_path / "a clone"
     (clone / "tools").mkdir(parents=True)
     (clone / "programs").mkdir()
