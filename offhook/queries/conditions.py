@@ -13,6 +13,7 @@ from offhook import filters
 from offhook.filters import Term
 from offhook.queries.parameters import Parameters
 from offhook.times import Clock
+from sinks.clickhouse.digits import known_end, known_start
 
 Match = Callable[[str, str, Clock, Parameters], str]
 """(column or expression, written value, clock, parameters) to a condition that may be NULL."""
@@ -22,13 +23,15 @@ class Field(msgspec.Struct, frozen=True):
     """What a filter's name stands for in SQL.
 
     `values` are expressions of which one must match; those in `arrays` are arrays, any item of which may.
-    `order` reads a written value into a placeholder for < and >.
+    `order` reads a written value into a placeholder for < and >. `hint` gives of a column and a
+    written value what follows from a match and an index of the table can look up, or None.
     """
 
     match: Match
     values: tuple[str, ...] = ()
     arrays: tuple[str, ...] = ()
     order: Callable[[str, Clock, Parameters], str] | None = None
+    hint: Callable[[str, str, Parameters], str | None] | None = None
 
 
 def where(
@@ -40,14 +43,41 @@ def where(
     return [_condition(term, fields[term.name], clock, values) for term in terms]
 
 
+class LookUp(msgspec.Struct, frozen=True):
+    """How an index finds rows that match a term: of each column the test itself, and what the index knows.
+
+    The rows of all columns together match the term.
+    """
+
+    columns: tuple[tuple[str, str], ...]
+
+
+def look_up(term: Term, field: Field, clock: Clock, values: Parameters) -> LookUp | None:
+    """None where no index helps."""
+    if field.hint is None or term.operator != "=":
+        return None
+    found = []
+    for column in field.values:
+        hints = [field.hint(column, part, values) for part in _written(term)]
+        if None in hints:
+            return None
+        test = _one_of(field.match(column, part, clock, values) for part in _written(term))
+        found.append((test, _one_of(filter(None, hints))))
+    return LookUp(tuple(found))
+
+
 def _condition(term: Term, field: Field, clock: Clock, values: Parameters) -> str:
     if term.operator not in ("=", "!="):
         assert field.order is not None  # compile_filter has refused it
         limit = field.order(term.value, clock, values)
         return _any(field, lambda value: f"{value} {term.operator} {limit}")
-    written = [part.strip() for part in term.value.split("|") if part.strip()]
+    written = _written(term)
     matches = _any(field, lambda value: _one_of(field.match(value, part, clock, values) for part in written))
     return matches if term.operator == "=" else f"NOT ifNull({matches}, 0)"
+
+
+def _written(term: Term) -> list[str]:
+    return [part.strip() for part in term.value.split("|") if part.strip()]
 
 
 def _any(field: Field, test: Callable[[str], str]) -> str:
@@ -81,6 +111,19 @@ def number_pattern(value: str, written: str, clock: Clock, values: Parameters) -
     if written.startswith(("+", "*")):
         return plain
     return f"({plain} OR {pattern(value, '+' + written, clock, values)})"
+
+
+def digits_hint(value: str, written: str, values: Parameters) -> str | None:
+    """What the columns of `sinks.clickhouse.digits` have of a caller or callee that matches."""
+    core = written.strip("*")
+    start = None if written.startswith("*") else known_start(core)
+    end = None if written.endswith("*") else known_end(core)
+    hints = []
+    if start is not None:
+        hints.append(f"has({value}_starts, {values.text(start)})")
+    if end is not None:
+        hints.append(f"{value}_end = {values.text(end)}")
+    return f"({' AND '.join(hints)})" if hints else None
 
 
 def word(value: str, written: str, clock: Clock, values: Parameters) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 from offhook.queries.conditions import (
     Field,
     code,
+    digits_hint,
     in_time,
     network,
     number,
@@ -35,6 +36,10 @@ def _party(*values: str) -> Field:
     return Field(number_pattern, values)
 
 
+def _numbers_of_call(*values: str) -> Field:
+    return Field(number_pattern, values, hint=digits_hint)
+
+
 def _addresses(*values: str) -> Field:
     return Field(network, values)
 
@@ -59,9 +64,9 @@ _SAID: Final = """arrayConcat(
 """The flags of a call and what its other fields say, as `filters._flag_values`."""
 
 CALL: Final = {
-    "caller": _party("caller"),
-    "callee": _party("callee"),
-    "number": _party("caller", "callee"),
+    "caller": _numbers_of_call("caller"),
+    "callee": _numbers_of_call("callee"),
+    "number": _numbers_of_call("caller", "callee"),
     "domain": _words("caller_domain", "callee_domain"),
     "ip": Field(network, ("src_ip", "dst_ip"), ("proxies", "streams.src_ip", "streams.dst_ip")),
     "src": _addresses("src_ip"),

@@ -4,13 +4,15 @@ A store keeps older versions of a call until it merges them away. FINAL shows th
 of a large store it is slow; so the ids of the page are found without it among all versions, then the
 versions of those ids alone are compared: one that is not the newest falls out. Sorted by time, days are
 asked one after the other, two at once, four ..., until the page is full; the first day by hours if it is
-large.
+large. Where the first of them do not fill it, rows are rare: then the others are asked through the indexes
+of digits, if there is a number in the filter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -53,6 +55,18 @@ _LARGE_DAY: Final = 100_000
 _MORE: Final = 4
 """By how much the search grows when old versions have crowded out the newest."""
 
+_RARE: Final = 8
+"""Calls are rare where this many first spans (an hour, or a small day) would not fill the page."""
+
+_RARE_GROWTH: Final = 24
+"""By how much a span is longer than the one before where an index finds what is rare."""
+
+_DAY_HOURS: Final = 24
+_HOUR_US: Final = 3_600_000_000
+
+_ID: Final = "start, cdr_id, version, stored_at"
+"""What is read of the candidates for a page."""
+
 
 class Page(msgspec.Struct, frozen=True):
     """Rows of a page, which is the number of its first row (from 1), and whether more come after it."""
@@ -61,6 +75,13 @@ class Page(msgspec.Struct, frozen=True):
     number: int
     first: int
     more: bool
+
+
+class _Days(msgspec.Struct, frozen=True):
+    """Days with calls; and when the first call of the sort was (µs), if its day is to be asked by hours."""
+
+    days: list[date]
+    edge_us: int | None
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -89,11 +110,17 @@ class Place(msgspec.Struct, frozen=True):
 def calls_page(client: Client, selection: CallSelection, sort: Sort, place: Place, *, children: bool) -> Page:
     """A page of calls, each in its newest version; without `children` the records have none."""
     wanted = place.offset + place.limit + 1
-    ids: list[Id] = []
-    for days in _days(client, sort):
-        ids += _ids(client, selection, sort, days, wanted - len(ids))
+    known = _known_days(client, sort)
+    spans = _spans(known, sort, growth=2)
+    ids = _ids(client, selection.rows(_ID, next(spans, "1")), selection.parameters, sort, wanted)
+    rare = selection.indexed and _RARE * len(ids) < wanted
+    if rare:
+        spans = islice(_spans(known, sort, growth=_RARE_GROWTH), 1, None)
+    for days in spans:
         if len(ids) >= wanted:
             break
+        rows = selection.rows(_ID, days, by_index=rare)
+        ids += _ids(client, rows, selection.parameters, sort, wanted - len(ids))
     chosen = ids[place.offset : place.offset + place.limit]
     return Page(
         list(calls_by_id(client, chosen, children=children)),
@@ -125,7 +152,7 @@ def all_calls(client: Client, selection: CallSelection, sort: Sort, *, children:
     """Every call that matches, as they come from the store; sorted by time, a day is held at once."""
     read = call_reader(children=children)
     columns = ", ".join(call_columns(children=children))
-    for days in _days(client, sort, growing=False):
+    for days in _spans(_known_days(client, sort), sort, growth=1):
         statement = (
             f"SELECT {columns} FROM cdr FINAL WHERE ({selection.condition}) AND ({days})"
             f" ORDER BY {sort.clause}"
@@ -183,16 +210,11 @@ def _all(client: Client, statement: str, parameters: Parameters, read: Reader) -
         yield from map(read, rows)
 
 
-def _ids(client: Client, selection: CallSelection, sort: Sort, days: str, wanted: int) -> list[Id]:
-    """The first calls in the order of the sort, within some days."""
+def _ids(client: Client, rows: str, parameters: Parameters, sort: Sort, wanted: int) -> list[Id]:
+    """The first calls in the order of the sort, of the rows that a statement selects."""
     depth = wanted + wanted // 4 + 10
     while True:
-        candidates = _rows(
-            client,
-            f"SELECT start, cdr_id, version, stored_at FROM cdr WHERE ({selection.condition}) AND ({days})"
-            f" ORDER BY {sort.clause} LIMIT {depth}",
-            selection.parameters.values,
-        )
+        candidates = _rows(client, f"{rows} ORDER BY {sort.clause} LIMIT {depth}", parameters.values)
         unique = list(dict.fromkeys(map(tuple, candidates)))
         newest = _newest(client, [(start, cdr_id) for start, cdr_id, *_ in unique])
         found = [(start, cdr_id) for start, cdr_id, *_ in filter(newest.__contains__, unique)]
@@ -233,49 +255,77 @@ def _rows(client: Client, statement: str, values: dict[str, Any]) -> Sequence[Se
     return client.query(statement, parameters=values, query_formats=dict(FORMATS)).result_rows
 
 
-def _days(client: Client, sort: Sort, *, growing: bool = True) -> Iterator[str]:
-    """Conditions that part the calls by day in the order of the sort; one condition where it is another."""
+def _known_days(client: Client, sort: Sort) -> _Days:
+    """The days with calls in the order of the sort; none where it is not by time."""
     if not sort.by_time:
-        yield "1"
-        return
+        return _Days([], None)
     rows = client.query(
         "SELECT partition, sum(rows) FROM system.parts"
         " WHERE database = currentDatabase() AND table = 'cdr' AND active"
         " GROUP BY partition ORDER BY partition"
     ).result_rows
-    days = [date.fromisoformat(partition) for partition, _ in rows]
     first = -1 if sort.descending else 0
-    by_hours = growing and bool(rows) and rows[first][1] >= _LARGE_DAY
-    if by_hours:
-        yield from _hours(days[first], descending=sort.descending, alone=len(days) == 1)
-    yield from _spans(days, int(by_hours), descending=sort.descending, growing=growing)
+    edge = None
+    if rows and rows[first][1] >= _LARGE_DAY:
+        outermost = "max" if sort.descending else "min"
+        edge = int(_rows(client, f"SELECT {outermost}(start) FROM cdr", {})[0][0])  # parts know it
+    return _Days([date.fromisoformat(partition) for partition, _ in rows], edge)
 
 
-def _hours(day: date, *, descending: bool, alone: bool) -> Iterator[str]:
-    """The first day in spans of one, two, four, eight hours and the rest; open where no day is beside it."""
-    beside = day if descending else day + timedelta(days=1)
-    marks = [f"{day} {24 - hour if descending else hour:02}:00:00" for hour in (1, 3, 7, 15)]
-    reached, begins, ends = "", "start >= ", "start < "
-    if descending:
-        begins, ends = ends, begins
-    for mark in (*marks, "" if alone else f"{beside} 00:00:00"):
+def _spans(known: _Days, sort: Sort, *, growth: int) -> Iterator[str]:
+    """Conditions that part the calls by time in the order of the sort.
+
+    The first spans an hour or, where that is no large one, a day; each other about `growth` times as much as
+    the one before. 1: a day each.
+    """
+    if not sort.by_time:
+        yield "1"
+        return
+    at, size = 0, 1
+    if known.edge_us is not None and growth > 1:
+        first = known.days[-1 if sort.descending else 0]
+        yield from _hours(
+            known.edge_us, first, growth, descending=sort.descending, alone=len(known.days) == 1
+        )
+        at, size = 1, growth // 2
+    yield from _by_days(known.days, at, size, growth, descending=sort.descending)
+
+
+def _hours(edge_us: int, day: date, growth: int, *, descending: bool, alone: bool) -> Iterator[str]:
+    """A day in growing spans of hours from its outermost call on; open where no day is beside it."""
+    hours, size = [1], 1
+    while hours[-1] + (size := size * growth) < _DAY_HOURS:
+        hours.append(hours[-1] + size)
+    midnight = datetime.combine(day, time(), UTC) + timedelta(days=0 if descending else 1)
+    end_us = int(midnight.timestamp()) * 1_000_000
+    marks_us = [edge_us - hour * _HOUR_US if descending else edge_us + hour * _HOUR_US for hour in hours]
+    inside = [mark for mark in marks_us if (mark > end_us if descending else mark < end_us)]
+    begins, ends = ("start < ", "start >= ") if descending else ("start >= ", "start < ")
+    reached: int | None = None
+    for mark in (*inside, None if alone else end_us):
         bounds = ((begins, reached), (ends, mark))
-        yield " AND ".join(f"{word}toDateTime64('{at}', 6, 'UTC')" for word, at in bounds if at) or "1"
+        yield (
+            " AND ".join(
+                f"{word}fromUnixTimestamp64Micro(toInt64({at}), 'UTC')"
+                for word, at in bounds
+                if at is not None
+            )
+            or "1"
+        )
         reached = mark
 
 
-def _spans(days: list[date], at: int, *, descending: bool, growing: bool) -> Iterator[str]:
-    """From the day numbered `at` on spans of one, two, four ... days, or of one.
+def _by_days(days: list[date], at: int, size: int, growth: int, *, descending: bool) -> Iterator[str]:
+    """From the day numbered `at` on growing spans of days, the first of `size`.
 
     The outer ones are open, since days have an end: ClickHouse's Date ends in 2149, and what is later counts
     as its last day.
     """
     ordered = days[::-1] if descending else days
-    size = 1
     while at < len(ordered):
         some = sorted(ordered[at : at + size])
         at += size
-        size = size * 2 if growing else 1
+        size *= growth
         conditions = []
         if some[0] != days[0]:
             conditions.append(f"start >= toDateTime64('{some[0]} 00:00:00', 6, 'UTC')")

@@ -7,12 +7,15 @@ ALIAS of the table would cost each of its queries 2 ms. What is known where noth
 
 Rows are ordered by time, then id: a call's `start` is fixed when its id is, so versions of one call meet, a
 chart or a page of the list reads its hours alone, and neighbours in time compress well. A call by id is
-found by its bloom filter; the extremes of quality and lengths say where a list of bad or long calls finds
+found by its bloom filter, a number's first or last digits by those of `sinks.clickhouse.digits`; the
+extremes of quality and lengths say where a list of bad or long calls finds
 none. Parts keep their columns in one file (up to 2 GiB), as opening a file a column takes longer than
 reading a call.
 """
 
 from typing import Final
+
+from sinks.clickhouse import digits
 
 NAME: Final = "records"
 
@@ -207,10 +210,13 @@ CREATE TABLE IF NOT EXISTS cdr
 
     expire_at DateTime('UTC') CODEC(Delta, ZSTD(1)),
 {_DERIVED}
+    {digits.columns()},
+
     INDEX by_cdr_id cdr_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_call_id call_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_caller caller TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_callee callee TYPE bloom_filter(0.01) GRANULARITY 1,
+    {digits.indexes()},
     INDEX by_quality (mos_a, mos_b, loss_a, loss_b, jitter_a_ms, jitter_b_ms) TYPE minmax GRANULARITY 1,
     INDEX by_length (duration, connect_duration, pdd) TYPE minmax GRANULARITY 1
 )
