@@ -3,7 +3,8 @@
 `ladder` is what the messages of a call are, the same text for most calls: JSON of the endpoints that are
 not the call's own two, and of an item a message, endpoints by number. `event_times` holds each time as µs
 after one of the call's own times, which most events happen at, and which of them (LANDMARKS) in the last
-two bits. `event_branches` says `=` where a message has the branch of the one before. The views
+two bits. `event_branches` says `=` where a message has the branch of the one before, and leaves away what
+every branch of RFC 3261 begins with; behind a `~` stands one as it is. The views
 `calls` and `sip_events` make events of them again in SQL (migrations/m0002_views.py).
 """
 
@@ -22,6 +23,8 @@ LANDMARKS: Final = ("start", "ringing_time", "answer_time", "end_time")
 """Unknown ones count as 0."""
 
 _SAME: Final = "="
+_AS_IT_IS: Final = "~"
+_COOKIE: Final = "z9hG4bK"
 _landmarks = attrgetter(*LANDMARKS)
 
 _Endpoint = tuple[str, int]
@@ -112,11 +115,16 @@ def _branch(branch: str | None, before: str | None, *, first: bool) -> str | Non
         return None
     if branch == before and not first:
         return _SAME
-    return _SAME + branch if branch.startswith(_SAME) else branch
+    rest = branch.removeprefix(_COOKIE)
+    if rest == branch or rest.startswith((_SAME, _AS_IT_IS)):
+        return _AS_IT_IS + branch
+    return rest
 
 
 def _written(branch: str | None) -> str | None:
-    return branch[1:] if branch is not None and branch.startswith(_SAME) else branch
+    if branch is None:
+        return None
+    return branch[1:] if branch.startswith(_AS_IT_IS) else _COOKIE + branch
 
 
 def _text(value: Any) -> str:

@@ -76,20 +76,19 @@ def call_columns(*, children: bool) -> list[str]:
 
 def _names(*, children: bool) -> list[str]:
     nested = [name for each in _read(children=children) for name in each.columns]
-    return [*_FLAT, *derived.COLUMNS, *(ladder.COLUMNS if children else ()), *nested]
+    return [*_FLAT, *derived.COLUMNS, *(ladder.COLUMNS if children else derived.STREAMS), *nested]
 
 
 def call_reader(*, children: bool) -> CallReader:
     """Makes a CallRecord of a row of `call_columns`, read with FORMATS."""
     read = _read(children=children)
-    columns = [*_FLAT, *derived.COLUMNS, *(ladder.COLUMNS if children else ())]
+    columns = [*_FLAT, *derived.COLUMNS, *(ladder.COLUMNS if children else derived.STREAMS)]
     missing = [] if children else ["sip_events", *(each.name for each in CHILDREN if each not in read)]
 
     def call(row: Sequence[Any]) -> CallRecord:
         stored = dict(zip(columns, row, strict=False))
         at = len(columns)
-        values = {name: stored[name] for name in _FLAT}
-        values |= derived.restored(values, stored) | {name: [] for name in missing}
+        values = {name: stored[name] for name in _FLAT} | {name: [] for name in missing}
         if children:
             own = ((stored["src_ip"], stored["src_port"]), (stored["dst_ip"], stored["dst_port"]))
             landmarks = [stored[name] for name in ladder.LANDMARKS]
@@ -102,7 +101,12 @@ def call_reader(*, children: bool) -> CallReader:
             else:
                 ids = stored["cdr_id"], stored["call_id"]
                 values[nested.name] = [read_stream((*ids, *child)) for child in each]
-        return CallRecord(**values)
+        if children:
+            streams: list[StreamRecord] = values["streams"]
+            sides, times = [stream.side for stream in streams], [stream.first_time for stream in streams]
+        else:
+            sides, times = (stored[name] for name in derived.STREAMS)
+        return CallRecord(**values, **derived.restored(values, stored, sides, times))
 
     return call
 

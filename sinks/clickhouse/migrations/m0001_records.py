@@ -21,6 +21,12 @@ NAME: Final = "records"
 
 _US: Final = "toUnixTimestamp64Micro"
 
+
+def _first_packet(side: str) -> str:
+    """When a side's first stream began, in µs; 0 where it has none."""
+    return f"{_US}(arrayFirst((at, of) -> ifNull(of = '{side}', 0), streams.first_time, streams.side))"
+
+
 _DERIVED: Final = f"""
     invite_time Nullable(DateTime64(6, 'UTC'))
         ALIAS fromUnixTimestamp64Micro({_US}(start) + invite_after, 'UTC'),
@@ -32,6 +38,13 @@ _DERIVED: Final = f"""
         ALIAS ({_US}(end_time) - {_US}(ifNull(answer_time, start)) + connect_more) / 1e6,
     pdd Nullable(Float64)
         ALIAS ({_US}(ifNull(ringing_time, start)) - {_US}(start) + pdd_more) / 1e6,
+    first_rtp_time_a Nullable(DateTime64(6, 'UTC'))
+        ALIAS fromUnixTimestamp64Micro({_first_packet("a")} + first_rtp_after_a, 'UTC'),
+    first_rtp_time_b Nullable(DateTime64(6, 'UTC'))
+        ALIAS fromUnixTimestamp64Micro({_first_packet("b")} + first_rtp_after_b, 'UTC'),
+    request_uri Nullable(String)
+        ALIAS if(startsWith(request_uri_form, '='), substring(request_uri_form, 2),
+            replaceOne(request_uri_form, '*', ifNull(callee, ''))),
 """
 """What the columns of `sinks.clickhouse.derived` stand for."""
 
@@ -60,7 +73,7 @@ CREATE TABLE IF NOT EXISTS cdr
     callee Nullable(String) CODEC(ZSTD(1)),
     callee_domain LowCardinality(Nullable(String)) CODEC(ZSTD(1)),
     callee_name Nullable(String) CODEC(ZSTD(3)),
-    request_uri Nullable(String) CODEC(ZSTD(1)),
+    request_uri_form Nullable(String) CODEC(ZSTD(1)),
     asserted_caller Nullable(String) CODEC(ZSTD(3)),
     diversion Nullable(String) CODEC(ZSTD(3)),
     headers Map(LowCardinality(String), String) CODEC(ZSTD(3)),
@@ -123,8 +136,8 @@ CREATE TABLE IF NOT EXISTS cdr
     lost_after_last_b Nullable(Int64) CODEC(T64, ZSTD(1)),
     dead_air_a Nullable(Float64) CODEC(ZSTD(3)),
     dead_air_b Nullable(Float64) CODEC(ZSTD(3)),
-    first_rtp_time_a Nullable(DateTime64(6, 'UTC')) CODEC(Delta, T64('bit'), ZSTD(1)),
-    first_rtp_time_b Nullable(DateTime64(6, 'UTC')) CODEC(Delta, T64('bit'), ZSTD(1)),
+    first_rtp_after_a Nullable(Int64) CODEC(T64, ZSTD(1)),
+    first_rtp_after_b Nullable(Int64) CODEC(T64, ZSTD(1)),
     dscp_rtp_a Nullable(UInt8) CODEC(ZSTD(1)),
     dscp_rtp_b Nullable(UInt8) CODEC(ZSTD(1)),
     mos Nullable(Float64) CODEC(ZSTD(3)),

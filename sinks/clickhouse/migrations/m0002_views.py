@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from sinks.clickhouse import derived
+
 NAME: Final = "views"
 
 _EVENT: Final = """Tuple(
@@ -34,7 +36,7 @@ _EVENTS: Final = f"""arrayMap(
                 endpoints[item.1 + 1].1, endpoints[item.1 + 1].2,
                 endpoints[item.2 + 1].1, endpoints[item.2 + 1].2,
                 item.3, item.4, item.5, item.6, item.7,
-                if(startsWith(ifNull(branch, ''), '='), substring(branch, 2), branch),
+                if(startsWith(ifNull(branch, ''), '~'), substring(branch, 2), concat('z9hG4bK', branch)),
                 item.8, item.9, item.10
             ),
             '{_EVENT.replace("'", "''")}'
@@ -54,7 +56,7 @@ _EVENTS: Final = f"""arrayMap(
 
 _CALLS: Final = f"""
 CREATE OR REPLACE VIEW calls AS
-SELECT *, invite_time, bye_time, duration, connect_duration, pdd, {_EVENTS} AS sip_events FROM cdr FINAL
+SELECT *, {", ".join(derived.DERIVED)}, {_EVENTS} AS sip_events FROM cdr FINAL
 """
 
 _RTP_STREAMS: Final = """
