@@ -35,11 +35,16 @@ def with_unread(spans: Sequence[Span], unread: Iterable[Unread]) -> list[Span]:
     return joined
 
 
+def earliest_us(call: Call) -> int:
+    """Since when a call ran, or may have."""
+    return call.start_us - LONGEST_CALL_US if start_not_seen(call) else call.start_us
+
+
 def touched(call: Call, end_us: int, spans: Sequence[Span]) -> bool:
     """Whether a call that ends at `end_us` ran in one of these times, or may have."""
     if not spans:
         return False
-    began = call.start_us - LONGEST_CALL_US if start_not_seen(call) else call.start_us
+    began = earliest_us(call)
     return any(since <= end_us and began < until for since, until in spans)
 
 

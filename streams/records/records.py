@@ -20,7 +20,7 @@ from streams.bounds import ORPHANS_MAX, RELATED_MAX
 from streams.dialogs.call import Call
 from streams.records.entry import DIALOGS, NEVER, Entry, Site, SiteKey, Timer, shown
 from streams.records.gather import NO_CALL, MediaOfCalls
-from streams.records.missing import LONGEST_CALL_US, touched, with_dropped, with_unread
+from streams.records.missing import earliest_us, touched, with_dropped, with_unread
 from streams.records.record import call_record, end_reason, last_rtp, rejected_call, stream_views
 from streams.records.related import ties_of
 from streams.records.saved import Saved
@@ -97,7 +97,7 @@ class Records:
         """Take what the sensors of a site lost."""
         site = self._site(key)
         calls = [entry.call for entry in self._entries.values() if self._site_of(entry.call) is site]
-        needed_us = min([call.start_us for call in calls], default=site.clock.now) - LONGEST_CALL_US
+        needed_us = min([site.clock.now, *map(earliest_us, calls)])
         site.missing.dropped = with_dropped(site.missing.dropped, drops, needed_us)
         self._say_again(site, [Unread(each.from_us, each.to_us) for each in drops])
 
