@@ -96,6 +96,8 @@ def measure_reading(store: Store) -> None:
         "list, first page, 3 filters": "number=+120212*,mos<4.3,duration>60",
         "list, first page, 3 filters, no such MOS": "number=+1202{}*,mos<4.2,duration>600",
         "list, first page, 3 filters, hardly a match": "number=+1202{}*,outcome=answered,duration>600",
+        "list, first page, first digits alone": "number=+1202{}*",
+        "list, first page, last digits alone": "number=*77{}",
     }.items():
         say(name, least(lambda terms=terms: page(store, terms.format(next(numbers)))), PAGE_MS, "ms")  # type: ignore[misc]
     hours = itertools.cycle(range(24))

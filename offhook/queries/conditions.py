@@ -6,6 +6,7 @@ stay plain, as the bloom filters of the table need them; what is negated is made
 
 from collections.abc import Callable, Iterable
 from ipaddress import ip_network
+from typing import Final
 
 import msgspec
 
@@ -46,10 +47,15 @@ def where(
 class LookUp(msgspec.Struct, frozen=True):
     """How an index finds rows that match a term: of each column the test itself, and what the index knows.
 
-    The rows of all columns together match the term.
+    The rows of all columns together match the term. `sharp`: few rows are likely to.
     """
 
     columns: tuple[tuple[str, str], ...]
+    sharp: bool
+
+
+_SHARP: Final = 6
+"""Digits from which on a number is a person's or an office's, not a country's or a town's."""
 
 
 def look_up(term: Term, field: Field, clock: Clock, values: Parameters) -> LookUp | None:
@@ -63,7 +69,7 @@ def look_up(term: Term, field: Field, clock: Clock, values: Parameters) -> LookU
             return None
         test = _one_of(field.match(column, part, clock, values) for part in _written(term))
         found.append((test, _one_of(filter(None, hints))))
-    return LookUp(tuple(found))
+    return LookUp(tuple(found), sharp=all(len(part.strip("*+")) >= _SHARP for part in _written(term)))
 
 
 def _condition(term: Term, field: Field, clock: Clock, values: Parameters) -> str:

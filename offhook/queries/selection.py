@@ -49,15 +49,19 @@ class CallSelection:
     def rows(self, columns: str, days: str, *, by_index: bool = False) -> str:
         """A statement that selects rows of `cdr` of some days; `by_index` where they are few.
 
-        What the index knows takes longer to work out for a row than all else. So it stands in WHERE, behind
-        a PREWHERE that leaves next to none; and each number by itself, so that only one is read where only
-        one can match. A row that matches twice comes twice.
+        What the index knows takes longer to work out for a row than all else. So it stands last in WHERE,
+        behind a PREWHERE that leaves next to none: by the number alone if it is sharp, else by what is asked
+        beside it, too. Each number is searched by itself, so that only one is read where only one can match.
+        A row that matches twice comes twice.
         """
         if not by_index or self._look_up is None:
             return f"SELECT {columns} FROM cdr WHERE ({self.condition}) AND ({days})"
-        beside = "".join(f" AND {term}" for term in (*self._range, *self._beside))
+        beside = " AND ".join([f"({days})", *self._range, *self._beside])
+        clause = "PREWHERE {test} WHERE {beside} AND {hint}"
+        if not self._look_up.sharp:
+            clause = "PREWHERE {beside} AND {test} WHERE {hint}"
         found = " UNION ALL ".join(
-            f"SELECT {columns} FROM cdr PREWHERE ({days}){beside} AND {test} WHERE {hint}"
+            f"SELECT {columns} FROM cdr {clause.format(test=test, beside=beside, hint=hint)}"
             for test, hint in self._look_up.columns
         )
         return f"SELECT * FROM ({found})"
