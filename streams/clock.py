@@ -7,7 +7,7 @@ import msgspec
 
 from schemas.clock import END_OF_CAPTURE, NOT_STARTED
 
-TICK_US: Final = 150_000
+TICK_US: Final = 180_000
 """A clock that moved is sent on without data once it moved by so much: a little less than sensors flush by,
 or each second flush would be passed over."""
 
