@@ -189,10 +189,18 @@ class Live:
                 for looks in (self.looks[third : 2 * third], self.looks[2 * third :])
             )
             flat = "flat" if end <= 1.1 * middle + 10 else "growing"
-            print(f"memory of {name}: {middle:.0f} MB, then {end:.0f} MB: {flat}")
+            minutes = " ".join(f"{look.memory[name] / 1e6:.0f}" for look in self._each_minute())
+            print(f"memory of {name}: {middle:.0f} MB, then {end:.0f} MB: {flat} (by the minute: {minutes})")
         rejected = self._rejected()
         print(f"over the limit of channels: {len(rejected)}")
         print(f"records: {self._wrong(truth, rejected)} of {len(truth['calls'])} differ from the truth")
+
+    def _each_minute(self) -> Iterator[Look]:
+        due = self.looks[0].at
+        for look in self.looks:
+            if look.at >= due:
+                due += 60
+                yield look
 
     def _rejected(self) -> set[str]:
         return set((self._asked(_REJECTED) or "").splitlines())
