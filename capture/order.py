@@ -63,6 +63,14 @@ class Clock:
                 self._waiting.append(_frame(block, at))
                 at += 1
 
+    def reached(self, time_ns: int) -> Iterator[Run]:
+        """A live source has given all packets before this time: what comes after a long silence is no jump.
+
+        What waited for others to agree with it, and does with this, waits no longer.
+        """
+        self._head = time_ns if self._head is None else max(self._head, time_ns)
+        yield from self._settle(ended=False)
+
     def end(self) -> Iterator[Run]:
         """What still waits, at the end of the capture."""
         yield from self._settle(ended=True)

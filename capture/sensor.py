@@ -82,16 +82,20 @@ class Sensor:
         self._dropped.append(Dropped(from_us, to_us, packets))
 
     def flush(self, heard_until_us: int = NOT_STARTED) -> list[Batch]:
-        """What lies before the watermark: one batch each of SIP, RTCP and RTP, empty or not.
+        """What lies before the watermark: one batch each of SIP, RTCP and RTP, empty or not; they come last.
 
         Before the first packet it says that this sensor is there. `heard_until_us`: a live source has handed
         on all packets before this time, so that time goes on where there are none.
         """
+        settled: list[Batch] = []
+        if heard_until_us != NOT_STARTED:
+            runs = self._clock.reached(heard_until_us * 1000)
+            settled = [batch for run in runs for batch in self._walk(run)]
         clock = max(self._dissector.clock_us, heard_until_us)
         if clock != NOT_STARTED:
             self._watermark = max(self._watermark, clock - self._sort_buffer_us)
         self._dissector.flushed()
-        return self._send(self._watermark)
+        return settled + self._send(self._watermark)
 
     def close(self) -> list[Batch]:
         """The capture has ended: everything, up to its last packet's time first, so that timers fire alike

@@ -106,7 +106,7 @@ class Listening:
             self.sensor.lose(reason, packets, since_us, self._lost_since_us)
         self._lived.append((self._lost_since_us, self._life()))
         batches = self.sensor.flush(self._wire.heard_until_us)
-        while self._lived and self._lived[0][0] <= batches[0].clock_us:
+        while self._lived and self._lived[0][0] <= batches[-1].clock_us:
             self._reached = self._lived.popleft()[1]
         return batches
 

@@ -138,3 +138,19 @@ def test_a_clock_that_stands_still_fills_the_sort_buffer_and_no_more(monkeypatch
     heard = listen(blocks_of(frames, 30_000))
     assert heard.counters == {"rtp": 150_000, "sort_buffer_full": 1}
     assert sum(len(flow.packets) for flow in heard.flows.values()) == 150_000
+
+
+def test_on_a_live_link_the_first_packet_after_a_long_silence_waits_for_no_other() -> None:
+    by = sensor(sort_buffer_ms=100)
+    begins, later = START_NS, START_NS + 600 * SECOND
+    (first,) = blocks_of([message(begins, "first")])
+    assert by.feed(first) == []
+    heard, _, _ = by.flush(begins // 1000 + 1_000_000)[-3:]
+    assert call_ids([one.raw for one in heard.messages]) == ["first"]
+    by.flush(later // 1000 - 100_000)
+    (second,) = blocks_of([message(later, "second")])
+    by.feed(second)
+    heard, _, _ = by.flush(later // 1000 + 1_000_000)[-3:]
+    assert call_ids([one.raw for one in heard.messages]) == ["second"]
+    assert heard.messages[0].time_us == later // 1000
+    assert not by.counters["clock_steps"] and not by.counters["misordered"]
