@@ -29,15 +29,16 @@ def link() -> Iterator[Link]:
         pytest.skip("interfaces are made by root alone")
     number = f"{os.getpid() % 100_000}{time.monotonic_ns() // 1_000_000 % 10_000}"
     ends = Link(f"oa{number}", f"ob{number}")
-    _ip("link", "add", ends.near, "type", "veth", "peer", "name", ends.far)
+    ip("link", "add", ends.near, "type", "veth", "peer", "name", ends.far)
     try:
         for name in ends:
             # nothing of the machine's own is to be heard there
             Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1", encoding="ascii")
-            _ip("link", "set", name, "arp", "off", "up")
+            ip("link", "set", name, "arp", "off", "up")
         yield ends
     finally:
-        _ip("link", "del", ends.near)
+        if Path(f"/sys/class/net/{ends.near}").exists():
+            ip("link", "del", ends.near)
 
 
 class Player(threading.Thread):
@@ -70,5 +71,6 @@ class Player(threading.Thread):
                     self.sent += 1
 
 
-def _ip(*arguments: str) -> None:
+def ip(*arguments: str) -> None:
+    """Run ip(8)."""
     subprocess.run(["ip", *arguments], check=True, capture_output=True)

@@ -98,6 +98,16 @@ class Ring:
         _, drops, _ = _STATISTICS.unpack(read)
         return int(drops)
 
+    def look(self) -> None:
+        """See what is wrong: an interface that is down is waited for. CaptureError where it is gone."""
+        self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # asked for, it is told no more
+        try:
+            number = socket.if_nametoindex(self.interface.name)
+        except OSError:
+            number = 0
+        if number != self.interface.number:
+            raise CaptureError(f"{self.interface.name}: the interface went away while it was heard")
+
     def close(self) -> None:
         """Hear no more."""
         self._socket.close()

@@ -38,9 +38,12 @@ class Wire:
         self._lost = self._lost_so_far()
 
     def wait(self, timeout_s: float) -> None:
-        """Wait until there are packets, at most so long."""
-        if timeout_s > 0 and not any(ring.ready() for ring in self._rings):
-            self._poll.poll(timeout_s * 1000)
+        """Wait until there are packets, at most so long. CaptureError where an interface went away."""
+        if timeout_s <= 0 or any(ring.ready() for ring in self._rings):
+            return
+        for descriptor, events in self._poll.poll(timeout_s * 1000):
+            if events & ~select.POLLIN:
+                next(ring for ring in self._rings if ring.fileno() == descriptor).look()
 
     def blocks(self) -> Iterator[Block]:
         """What has come so far; a block is valid until the next is asked for."""

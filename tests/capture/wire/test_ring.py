@@ -15,7 +15,7 @@ from capture.wire.interface import LINKTYPE_ETHERNET, interface, passed
 from capture.wire.ring import Ring
 from capture.wire.ring_kernel import index_ring
 from capture.wire.wire import Wire
-from tests.link import Link, Player, link
+from tests.link import Link, Player, ip, link
 from tests.paths import CAPTURES
 
 RING_BYTES = 8 << 20
@@ -104,6 +104,31 @@ def test_what_the_ring_cannot_hold_is_counted(ends: Link) -> None:
     assert wire.lost() == {"kernel": 4000 - held}
     assert wire.lost() == {}
     wire.close()
+
+
+def test_an_interface_that_is_down_is_waited_for(ends: Link) -> None:
+    wire = Wire([ends.near], RING_BYTES)
+    ip("link", "set", ends.near, "down")
+    wire.wait(5.0)  # told at once
+    began = time.monotonic()
+    wire.wait(0.3)  # and once
+    assert time.monotonic() - began > 0.25
+    ip("link", "set", ends.near, "up")
+    player = Player(CAPTURES / "irontec_sngrep__tests_aaa.pcap", ends.far, paced=False)
+    player.start()
+    player.join()
+    assert len(heard(wire, player.sent)) == player.sent
+    wire.close()
+
+
+def test_an_interface_that_goes_away_is_said() -> None:
+    with link() as ends:
+        wire = Wire([ends.near], RING_BYTES)
+        ip("link", "del", ends.near)
+        with pytest.raises(CaptureError, match=f"{ends.near}: the interface went away"):
+            for _ in range(10):
+                wire.wait(0.5)
+        wire.close()
 
 
 def test_the_loopback_gives_each_packet_once() -> None:
