@@ -15,21 +15,15 @@ from capture.sensor import Batch, Sensor
 from eventlog.kafka.log import KafkaLog
 from offhook import __version__
 from offhook.capture_once import OncePublisher, owner_of
-from offhook.health import HealthReports, drops_of, say, sensor_samples
+from offhook.health import HEALTH_S, HealthReports, drops_of, say, sensor_samples
 from offhook.monitoring.metrics import Sample
-from offhook.process import STOP_S, within
+from offhook.process import FLUSH_S, STOP_S, within
 from offhook.settings import Settings
 from offhook.site_end import SiteEnd
-
-HEALTH_S: Final = 10.0
-"""Wall time between two reports of health."""
 
 UNPACED_US: Final = 3_600_000_000
 LIVE_US: Final = 1_000_000
 """A paced capture that is late by no more counts as live."""
-
-FLUSH_S: Final = 8.0
-"""How long a capture that is told to stop waits for Kafka to have everything."""
 
 _log = logging.getLogger(__name__)
 

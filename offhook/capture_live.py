@@ -5,21 +5,15 @@ import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from capture.publisher import Publisher
 from capture.wire.listening import Listening
 from eventlog.kafka.log import KafkaLog
-from offhook.health import HealthReports, drops_of, say, sensor_samples
+from offhook.health import HEALTH_S, HealthReports, drops_of, say, sensor_samples
 from offhook.monitoring.metrics import Sample
-from offhook.process import STOP_S, within
+from offhook.process import FLUSH_S, STOP_S, within
 from offhook.settings import Settings
-
-HEALTH_S: Final = 10.0
-"""Wall time between two reports of health."""
-
-FLUSH_S: Final = 8.0
-"""How long a capture that is told to stop waits for Kafka to have everything."""
 
 _log = logging.getLogger(__name__)
 

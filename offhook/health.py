@@ -19,6 +19,8 @@ from schemas.rtp_packets import RtpBatch
 from schemas.sip_messages import SipBatch
 
 HEALTH: Final = "capture.health"
+HEALTH_S: Final = 10.0
+"""Wall time between two reports of health."""
 
 
 class Log(Protocol):

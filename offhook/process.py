@@ -11,6 +11,9 @@ from typing import Final
 STOP_S: Final = 9.5
 """Longest time to end in good order."""
 
+FLUSH_S: Final = 8.0
+"""How long a capture that is told to stop waits for Kafka to have everything."""
+
 _log = logging.getLogger(__name__)
 
 

@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -46,12 +45,19 @@ class Lives:
             ) from None
 
     def missed(self, now: Life) -> int:
-        """Packets that passed since the former life; 0 where there was none, or nobody knows."""
+        """Packets that passed since the former life; 0 where there was none, or nobody knows.
+
+        After a start of the machine, or of an interface, all since then.
+        """
         try:
             before = msgspec.json.decode(self._path.read_bytes(), type=Life)
         except (OSError, msgspec.DecodeError):
             return 0
-        return missed(before, now)
+        counted = before.passed if before.boot_id == now.boot_id else {}
+        earlier = {name: counted.get(name, 0) for name in now.passed}
+        return sum(
+            count - earlier[name] if count >= earlier[name] else count for name, count in now.passed.items()
+        )
 
     def reached(self, life: Life) -> None:
         """Remember what was published up to; a folder that cannot be written now is tried again later."""
@@ -64,14 +70,3 @@ class Lives:
     def close(self) -> None:
         """Let another process be this sensor."""
         self._lock.close()
-
-
-def missed(before: Life, now: Life) -> int:
-    """What passed between two lives; after a start of the machine, or of an interface, all since then."""
-    return sum(_since(before.passed if before.boot_id == now.boot_id else {}, now.passed))
-
-
-def _since(before: Mapping[str, int], now: Mapping[str, int]) -> list[int]:
-    return [
-        count - before.get(name, 0) if count >= before.get(name, 0) else count for name, count in now.items()
-    ]

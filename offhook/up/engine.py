@@ -12,7 +12,7 @@ import msgspec
 from capture.sensor import Batch
 from eventlog.sqlite.log import SqliteLog
 from offhook.errors import CommandError
-from offhook.health import HealthReports, drops_of, say
+from offhook.health import HEALTH_S, HealthReports, drops_of, say
 from offhook.settings import Settings
 from offhook.up.source import Begun, FileSource, Source, WireSource, begun, begun_on_wire
 from offhook.up.stages import RAW, Stages, forget_stages
@@ -20,9 +20,6 @@ from offhook.up.stages import RAW, Stages, forget_stages
 OWNER: Final = "capture"
 TRIM_S: Final = 5.0
 """Wall time between two looks for what everyone has read."""
-
-HEALTH_S: Final = 10.0
-"""Wall time between two reports of health."""
 
 _log = logging.getLogger(__name__)
 
