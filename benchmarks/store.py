@@ -6,8 +6,8 @@ Run: python -m benchmarks.store [CAPTURE] [--runs N] [--records N] [--folder DIR
    with `--db`: calls, streams and windows stored; the least of some runs.
 2. 10 million calls over 10 days, made inside of ClickHouse out of the first part's (_store_rows.py), as
    inserted, in parts of half a million: wall time of the product's own questions through
-   clickhouse-connect, the least of some runs (each asks for another call, hour or number), and bytes on disk.
-   It takes 3 GB of disk.
+   clickhouse-connect, the least of some runs (each asks for another call, hour or number), and bytes on disk,
+   beside what is random in these calls takes at least (_store_floor.py). It takes 3 GB of disk.
 
 A run with --folder leaves the store there; --again asks it alone, without 1 and without filling it anew.
 """
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks._process import OFFHOOK, cost, generate
+from benchmarks._store_floor import floor
 from benchmarks._store_rows import DAYS, FIRST_DAY, fill
 from offhook.queries.page import Place, calls_page
 from offhook.queries.selection import CallSelection
@@ -106,6 +107,10 @@ def measure_reading(store: Store) -> None:
         store, "SELECT sum(bytes_on_disk) / sum(rows) FROM system.parts WHERE active AND table = 'cdr'"
     )
     say("disk for a million calls", size, MB_A_MILLION, "MB")
+    fields = dict(floor(store))
+    print(f"  no store is below {sum(fields.values()):.0f} MB, where nothing but these took place:")
+    for name, octets in fields.items():
+        print(f"  {name:46}{octets:9.2f} MB")
 
 
 def page(store: Store, terms: str) -> list[Any]:
