@@ -11,9 +11,10 @@ from kernels import compiled
 from streams.media.buffers_kernel import BIN_FROM_US, BIN_SHIFT, MASK_SLOTS
 from streams.media.clean_kernel import play_hole
 from streams.media.loss_kernel import HISTORY_BITS, HISTORY_FULL, flush_history, run_ended
-from streams.media.packet_kernel import emit_row, one_packet
+from streams.media.packet_kernel import one_packet
 from streams.media.state import BINS, NEVER, ROW, WORDS
 from streams.media.voice_kernel import PAUSE_US
+from streams.media.window_kernel import emit_row
 from streams.media.words import (
     ABOVE,
     AFTER,
