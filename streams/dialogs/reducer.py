@@ -67,7 +67,7 @@ class Dialogs:
                 output.unread[name], site.unread = site.unread, []
             if site.dropped:
                 output.dropped[name], site.dropped = site.dropped, []
-            if clock <= site.now_us and not site.queue:
+            if clock <= site.now_us and not site.arrivals.queue:
                 continue
             site.advance()
             output.reached[name] = site.reached_us

@@ -9,9 +9,11 @@ import msgspec
 from schemas.sip_messages import SipPacket
 from streams import bounds
 from streams.clock import SiteClock
+from streams.dialogs.arrivals import Arrivals, Queued
+from streams.dialogs.early import CallKey, Early, EarlyResponses
 from streams.dialogs.register import Register
-from streams.dialogs.site import CALL_TIMER, EARLY_TIMER, CallKey, Queued, Site
-from streams.dialogs.state import CallState, Early
+from streams.dialogs.site import CALL_TIMER, EARLY_TIMER, Site
+from streams.dialogs.state import CallState
 
 _CALL: Final = b"call/"
 _SITE: Final = b"site/"
@@ -77,40 +79,47 @@ def save(register: Register, sites: Sites) -> dict[bytes, bytes | None]:
 
 def _save_site(site: Site, changes: dict[bytes, bytes | None]) -> None:
     name = _name(site.account, site.site)
-    for key in site.early_changed:
-        early = site.early.get(key)
-        if early is None:
-            site.early_saved.discard(key)
-            saved = None
-        else:
-            site.early_saved.add(key)
-            saved = _encode(_SavedEarly(site.account, site.site, key, early))
-        changes[_EARLY + _name(site.account, site.site, *key)] = saved
-    site.early_changed.clear()
-    if site.queue_changed:
-        site.queue_changed = False
-        blocks = _blocks(site.queue)
-        for number in range(max(len(blocks), site.queue_blocks)):
-            changes[_QUEUE + _name(name.decode(), str(number))] = (
-                _encode(_SavedBlock(site.account, site.site, number, blocks[number]))
-                if number < len(blocks)
-                else None
-            )
-        site.queue_blocks = len(blocks)
+    _save_early(site.early, (site.account, site.site), changes)
+    _save_arrivals(site.arrivals, (site.account, site.site), changes)
     saved_site = _encode(
         _SavedSite(
             site.account,
             site.site,
             site.clock,
             site.now_us,
-            site.arrived,
+            site.arrivals.arrived,
             site.serial,
-            site.queue_blocks,
-            site.last_us,
+            site.arrivals.blocks,
+            site.arrivals.last_us,
         )
     )
     if saved_site != site.saved:
         changes[_SITE + name] = site.saved = saved_site
+
+
+def _save_early(early: EarlyResponses, of: tuple[str, str], changes: dict[bytes, bytes | None]) -> None:
+    for key in early.changed:
+        waiting = early.by_key.get(key)
+        if waiting is None:
+            early.saved.discard(key)
+            saved = None
+        else:
+            early.saved.add(key)
+            saved = _encode(_SavedEarly(*of, key, waiting))
+        changes[_EARLY + _name(*of, *key)] = saved
+    early.changed.clear()
+
+
+def _save_arrivals(arrivals: Arrivals, of: tuple[str, str], changes: dict[bytes, bytes | None]) -> None:
+    if not arrivals.changed:
+        return
+    arrivals.changed = False
+    blocks = _blocks(arrivals.queue)
+    for number in range(max(len(blocks), arrivals.blocks)):
+        changes[_QUEUE + _name(*of, str(number))] = (
+            _encode(_SavedBlock(*of, number, blocks[number])) if number < len(blocks) else None
+        )
+    arrivals.blocks = len(blocks)
 
 
 def _name(*texts: str) -> bytes:
@@ -149,11 +158,11 @@ def load(saved: Mapping[bytes, bytes], register: Register, sites: Sites) -> None
             register.counters.update(_counters.decode(value))
             register.saved_counters = value
     for block in sorted(blocks, key=lambda each: each.number):
-        sites[block.account, block.site].queue.extend(block.queue)
+        sites[block.account, block.site].arrivals.queue.extend(block.queue)
     for each in sorted(earlies, key=lambda each: (each.early.due_us, each.key)):
         site = sites[each.account, each.site]
-        site.early[each.key] = each.early
-        site.early_saved.add(each.key)
+        site.early.by_key[each.key] = each.early
+        site.early.saved.add(each.key)
         site.timers.append((each.early.due_us, EARLY_TIMER, *each.key))
     for state in sorted(states, key=lambda each: each.serial):
         _load_call(state, register, sites)
@@ -166,10 +175,10 @@ def _load_site(saved: _SavedSite, value: bytes, register: Register, sites: Sites
     site = Site(register, saved.account, saved.site)
     site.clock = saved.clock.limited_as(site.clock)
     site.now_us = saved.now_us
-    site.arrived, site.serial = saved.arrived, saved.serial
-    site.queue_blocks = saved.queue_blocks
-    site.in_order = False
-    site.last_us = saved.last_us
+    site.serial = saved.serial
+    site.arrivals.arrived, site.arrivals.last_us = saved.arrived, saved.last_us
+    site.arrivals.blocks = saved.queue_blocks
+    site.arrivals.in_order = False
     site.saved = value
     sites[saved.account, saved.site] = site
 

@@ -1,7 +1,6 @@
-"""The calls of one site: messages put in event-time order, matched to their call, and its timers fired."""
+"""The calls of one site: messages matched to their call in event-time order, and its timers fired."""
 
 import heapq
-from bisect import bisect_left
 from typing import Final
 
 from protocols.sip import SipError, SipMessage
@@ -12,6 +11,7 @@ from schemas.sip_messages import SipBatch, SipPacket
 from streams import bounds
 from streams.clock import SiteClock
 from streams.dialogs import responses
+from streams.dialogs.arrivals import Arrivals, Queued
 from streams.dialogs.call import (
     CANCEL,
     CAPTURE_END,
@@ -25,6 +25,7 @@ from streams.dialogs.call import (
     TOO_MANY_MESSAGES,
     Call,
 )
+from streams.dialogs.early import CallKey, EarlyResponses
 from streams.dialogs.endpoints import announce_again, on_description
 from streams.dialogs.hearing import AGAIN, COPY, Hearing, classify, find_hop, note_event
 from streams.dialogs.identity import cdr_id_of
@@ -33,7 +34,7 @@ from streams.dialogs.parties import read_agent, read_parties
 from streams.dialogs.reading import read, read_usual
 from streams.dialogs.register import Register
 from streams.dialogs.requests import ON_REQUEST
-from streams.dialogs.state import CallState, Early
+from streams.dialogs.state import CallState
 from streams.dialogs.timers import Limits, close_deadline, end_by_timer, end_deadline
 from streams.unread import Drop, dropped_before, unread_before
 
@@ -52,12 +53,6 @@ _SLACK: Final = 4096
 _READ_AT_ONCE: Final = 256
 """Messages, so few that the processor still has them at hand when they are applied."""
 
-CallKey = tuple[str, str]
-"""Call-ID, From tag of the initial INVITE."""
-
-Queued = tuple[int, str, int, SipPacket]
-"""Time at which it takes effect, sensor, order of arrival, message."""
-
 
 class Site:
     """One site's signalling. All times µs of event time."""
@@ -72,16 +67,13 @@ class Site:
         self.now_us = NOT_STARTED  # event time reached
         self.reached_us = NOT_STARTED  # the same, never past the capture's last packet
         self.late = False  # the message in hand is
-        self.arrived = 0
-        self.last_us: dict[str, int] = {}  # time of each sensor's last message
         self.serial = 0
-        self.queue: list[Queued] = []
-        self.in_order = True
+        self.arrivals = Arrivals()
         self.events: list[EndpointEvent] = []
         self.unread: list[Unread] = []  # since the last advance
         self.dropped: list[Drop] = []  # likewise
         self.by_key: dict[CallKey, CallState] = {}
-        self.early: dict[CallKey, Early] = {}
+        self.early = EarlyResponses()
         self.timers: list[tuple[int, int, str, str]] = []
         self.unanswered: list[tuple[int, str]] = []
         self.changed = register.changed
@@ -89,12 +81,7 @@ class Site:
         self.messages_max = settings.sip_messages_max
         self.copy_us = settings.copy_ms * 1000
         self.closed_us = settings.closed_s * _SECOND
-        # what has been saved of it
-        self.early_changed: set[CallKey] = set()
-        self.early_saved: set[CallKey] = set()
-        self.queue_changed = False
-        self.queue_blocks = 0
-        self.saved = b""
+        self.saved = b""  # what has been saved of the site itself
 
     # messages in
 
@@ -103,50 +90,26 @@ class Site:
         if self.now_us >= END_OF_CAPTURE:
             self.register.counters["sip-after-end"] += len(batch.messages)
             return
-        if batch.messages:
-            sensor, arrived, queue = batch.sensor, self.arrived, self.queue
-            last = self.last_us.get(sensor, NOT_STARTED)
-            for packet in batch.messages:
-                time_us = packet.time_us
-                if time_us < last:
-                    time_us = last  # captured out of order: it takes effect where its sensor put it
-                else:
-                    last = time_us
-                queue.append((time_us, sensor, arrived, packet))
-                arrived += 1
-            self.last_us[sensor] = last
-            self.arrived = arrived
-            self.in_order = False
-            self.queue_changed = True
+        self.arrivals.take(batch)
         unread = unread_before(batch, self.clock, self.register.counters)
         if unread is not None:
             self.unread.append(unread)
         if batch.dropped:
             self.dropped += dropped_before(batch, self.clock)
         self.clock.heard(batch.sensor, batch.clock_us, batch.behind_us)
-        if len(self.queue) > bounds.QUEUE_MESSAGES:
-            self._shorten()
-
-    def _shorten(self) -> None:
-        """A sensor holds the clock and the queue is full: go on without it."""
-        self.queue.sort()
-        self.clock.force(self.queue[-bounds.QUEUE_MESSAGES][0])
-        self.register.counters["clock-forced"] += 1
+        bounded_from_us = self.arrivals.bounded_from()
+        if bounded_from_us is not None:  # a sensor holds the clock and the queue is full: go on without it
+            self.clock.force(bounded_from_us)
+            self.register.counters["clock-forced"] += 1
 
     def advance(self) -> None:
         """Apply every message and fire every timer before the clock, in event-time order."""
         clock = self.clock.now
-        if not self.in_order:
-            self.queue.sort()
-            self.in_order = True
         ended = clock >= END_OF_CAPTURE
-        ready = len(self.queue) if ended else bisect_left(self.queue, (clock,))
-        if ready:
-            for begin in range(0, ready, _READ_AT_ONCE):
-                self._apply(self.queue[begin : min(begin + _READ_AT_ONCE, ready)])
-            del self.queue[:ready]
-            self.queue_changed = True
-            self.late = False
+        ready = self.arrivals.until(clock)
+        for begin in range(0, len(ready), _READ_AT_ONCE):
+            self._apply(ready[begin : begin + _READ_AT_ONCE])
+        self.late = False
         until = self.reached_us = max(self.now_us, self.clock.last_us) if ended else clock
         while self.timers and self.timers[0][0] < until:
             self._fire()
@@ -272,7 +235,7 @@ class Site:
         if method == "INVITE":
             self._begin(packet, sensor, message, started=not message.to_tag)
             self._take_early(key)
-        elif method == "ACK" and message.to_tag and not self._refused(key):
+        elif method == "ACK" and message.to_tag and not self.early.refused(key):
             self._begin(packet, sensor, message, started=False)
             self._take_early(key)
         elif method == "BYE":
@@ -405,7 +368,7 @@ class Site:
         if due < queued or not queued:
             state.queued_us = due
             heapq.heappush(self.timers, (due, CALL_TIMER, call.cdr_id, ""))
-            if len(self.timers) > 4 * (len(self.by_key) + len(self.early)) + _SLACK:
+            if len(self.timers) > 4 * (len(self.by_key) + len(self.early.by_key)) + _SLACK:
                 self._drop_stale()
 
     def _drop_stale(self) -> None:
@@ -453,7 +416,7 @@ class Site:
     def _finish(self) -> None:
         """The capture ended: nothing more comes, so what waits is decided, and what is open is closed."""
         self.now_us = END_OF_CAPTURE  # media that is still heard belongs to the calls that are open
-        for key in sorted(self.early, key=lambda each: (self.early[each].due_us, each)):
+        for key in self.early.in_turn():
             self._give_up_waiting(key)
         for state in list(self.by_key.values()):
             call = state.call
@@ -472,46 +435,24 @@ class Site:
     def _wait(self, packet: SipPacket, sensor: str, message: SipMessage) -> None:
         """Keep a response: its INVITE may have been captured later than it was sent."""
         key = (message.call_id, message.from_tag)
-        waiting = self.early.get(key)
-        if waiting is None:
-            if len(self.early) >= bounds.EARLY_CALLS:
-                self._give_up_waiting(next(iter(self.early)))
+        if key not in self.early:
+            excess = self.early.excess()
+            if excess is not None:
+                self._give_up_waiting(excess)
             due = self.now_us + self.settings.early_response_s * _SECOND
-            waiting = self.early[key] = Early(due)
+            self.early.begin(key, due)
             heapq.heappush(self.timers, (due, EARLY_TIMER, *key))
-        if len(waiting.messages) < bounds.EARLY_MESSAGES:
-            waiting.messages.append((sensor, packet))
-            self.early_changed.add(key)
-        else:
+        if not self.early.keep(key, sensor, packet):
             self.register.counters["early-dropped"] += 1
-
-    def _pop_early(self, key: CallKey) -> Early | None:
-        waiting = self.early.pop(key, None)
-        if waiting is not None:
-            if key in self.early_saved:
-                self.early_changed.add(key)
-            else:
-                self.early_changed.discard(key)
-        return waiting
 
     def _take_early(self, key: CallKey) -> None:
         """The request came: its responses follow."""
-        waiting = self._pop_early(key)
-        if waiting is not None:
-            for sensor, packet in waiting.messages:
-                self._hear(packet, sensor)
-
-    def _refused(self, key: CallKey) -> bool:
-        """Whether a failure waits for the INVITE that this ACK belongs to."""
-        waiting = self.early.get(key)
-        return waiting is not None and any(read(packet.raw).status >= 300 for _, packet in waiting.messages)
+        for sensor, packet in self.early.pop(key):
+            self._hear(packet, sensor)
 
     def _give_up_waiting(self, key: CallKey) -> None:
         """The INVITE was not captured: 18x and 2xx make a call without it, others are counted."""
-        waiting = self._pop_early(key)
-        if waiting is None:
-            return
-        for sensor, packet in waiting.messages:
+        for sensor, packet in self.early.pop(key):
             message = read(packet.raw)
             state = self.by_key.get(key)
             if state is not None:

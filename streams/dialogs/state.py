@@ -3,7 +3,6 @@
 import msgspec
 
 from schemas.media_endpoints import EndpointOpened
-from schemas.sip_messages import SipPacket
 from streams.dialogs.call import Call
 
 ContentKey = tuple[int, str, int, str, str]
@@ -74,10 +73,3 @@ class CallState(msgspec.Struct, gc=False):
     before_offer_cseq: int = -1
     agent_a_sure: bool = False
     agent_b_sure: bool = False
-
-
-class Early(msgspec.Struct, gc=False):
-    """Responses to an INVITE that has not been heard."""
-
-    due_us: int
-    messages: list[tuple[str, SipPacket]] = []  # sensor, message
