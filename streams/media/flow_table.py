@@ -94,6 +94,15 @@ class FlowTable:
         assert flow is not None
         return flow
 
+    def set(self, slot: int, word: int, value: int) -> None:
+        """Change a word of a slot's state."""
+        self.slots[slot, word] = value
+        self.changed[slot] = True
+
+    def lower(self, slot: int, word: int, value: int) -> None:
+        """Change a word of a slot's state, unless it is less already."""
+        self.set(slot, word, min(self.slots[slot, word], value))
+
     def find(self, sensor: str, numbers: NDArray[Any]) -> I64:
         """Slots of a sensor's flows, NO_SLOT for one that was never described."""
         known = self._numbers.get(sensor)

@@ -101,9 +101,9 @@ def _saved_flows(table: FlowTable, first: int) -> bytes | None:
 
 def _saved_site(site: SiteMedia) -> SavedSite:
     return SavedSite(
-        site.clock, site.told, site.swept, site.arrived, site.events, site.reports.waiting,
-        site.reports.reader.sent, list(site.forget_at), [_saved_packets(waiting) for waiting in site.pending],
-        site.unread,
+        site.clock, site.told, site.swept, site.announcements.arrived, site.announcements.events,
+        site.reports.waiting, site.reports.reader.sent, list(site.announcements.forget_at),
+        [_saved_packets(waiting) for waiting in site.measuring.pending], site.unread,
     )  # fmt: skip
 
 
@@ -136,11 +136,11 @@ def load(site: SiteMedia, state: Mapping[bytes, bytes]) -> None:
 
 
 def _load_site(site: SiteMedia, saved: SavedSite) -> None:
-    site.clock, site.told, site.swept, site.arrived = saved.clock, saved.told, saved.swept, saved.arrived
-    site.events, site.reports.waiting = saved.events, saved.reports
-    site.reports.reader.sent = saved.sent
-    site.forget_at = deque(saved.forget_at)
-    site.pending = deque(_pending(packets) for packets in saved.pending)
+    site.clock, site.told, site.swept = saved.clock, saved.told, saved.swept
+    site.announcements.arrived, site.announcements.events = saved.arrived, saved.events
+    site.announcements.forget_at = deque(saved.forget_at)
+    site.reports.waiting, site.reports.reader.sent = saved.reports, saved.sent
+    site.measuring.pending = deque(_pending(packets) for packets in saved.pending)
     site.unread = saved.unread
 
 
