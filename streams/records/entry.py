@@ -1,6 +1,5 @@
 """A call in the records' hands, and what the calls of a site have in common."""
 
-from collections import Counter
 from typing import Final
 from zlib import crc32
 
@@ -111,5 +110,3 @@ def shown(call: Call) -> list[int]:
         len(call.sensors),
     ]
 
-
-Counters = Counter[str]

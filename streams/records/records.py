@@ -13,24 +13,23 @@ import msgspec
 
 from schemas.cdr import CallRecord, UnmatchedStream
 from schemas.cdr_rejected import RejectedCall
-from schemas.channels import ChannelBatch, ChannelDecision, ChannelEvent
+from schemas.channels import ChannelBatch, ChannelDecision
 from schemas.clock import END_OF_CAPTURE
 from schemas.media_windows import Unread, WindowBatch
 from streams.bounds import ORPHANS_MAX, RELATED_MAX
 from streams.dialogs.call import Call
+from streams.records.channel_events import channel_batch, give_back, tell_channel
 from streams.records.entry import DIALOGS, NEVER, Entry, Site, SiteKey, Timer, shown
 from streams.records.gather import NO_CALL, MediaOfCalls
 from streams.records.missing import earliest_us, touched, with_dropped, with_unread
 from streams.records.record import call_record, end_reason, last_rtp, rejected_call, stream_views
 from streams.records.related import ties_of
 from streams.records.saved import Saved
+from streams.records.schedule import MEDIA_SETTLES_US, forget_at, schedule, set_timer
 from streams.records.stream_record import StreamView, stream_record
-from streams.records.timers import WINDOW_LAG_US, known_us, media_deadline, media_timeout, seconds_us
+from streams.records.timers import media_deadline, media_timeout, seconds_us
 from streams.settings import RecordSettings
 from streams.unread import Drop
-
-MEDIA_SETTLES_US = 1_000_000
-"""So long after a call's end media's last rows for it are in: a stream stays its owner's for 1 s."""
 
 ORPHAN_STAYS_US = 60_000_000
 """So long streams wait for a call that has not been heard of."""
@@ -131,7 +130,8 @@ class Records:
         output.records.sort(key=_by_end)
         output.rejected.sort(key=_by_end)
         output.unmatched = self._unmatched()
-        output.channels = [batch for site in self._sites.values() for batch in self._channels(site)]
+        if self._settings.channels_max:
+            output.channels = self._channels()
         output.closed = [*self._closed_again, *(cdr_id for cdr_id in gone if self._forget(cdr_id))]
         self._closed_again.clear()
         self._saved.forget_streams()
@@ -163,7 +163,7 @@ class Records:
                 site.relations.enter(entry.call, entry.ties)
             if entry.stale and entry.due:
                 self._ready.add(entry.call.cdr_id)
-            self._schedule(site, entry)
+            schedule(site, entry, self._settings)
             if entry.let_go:
                 self._held.add(entry.call.cdr_id)
         for cdr_id, key in self._orphans.items():
@@ -186,50 +186,13 @@ class Records:
             self._stale(entry)
         if call.ended_us is None and not entry.timed_out:
             entry.due = False
-        self._schedule(self._site_of(call), entry)
+        schedule(self._site_of(call), entry, self._settings)
         self._saved.call(call.cdr_id)
 
     def _long_closed(self, call: Call) -> bool:
         """Whether a call was let go before: it comes again only by mistake."""
         clock = self._site_of(call).clock.now
-        return clock >= END_OF_CAPTURE or (call.closed and self._forget_at(call) < clock)
-
-    def _forget_at(self, call: Call) -> int:
-        closed = max(call.close_at_us or NEVER, known_us(call) + MEDIA_SETTLES_US)
-        return closed + seconds_us(self._settings.closed_s)
-
-    def _schedule(self, site: Site, entry: Entry) -> None:
-        """Set the timers that the call's state asks for."""
-        call = entry.call
-        if not entry.entered:
-            self._set(site, entry, Timer.ENTER, call.start_us)
-        if self._settings.channels_max:
-            self._schedule_channel(site, entry)
-        if call.ended_us is None:
-            self._set(site, entry, Timer.RECORD, NEVER)
-            if entry.timers[Timer.SILENCE] == NEVER and not entry.timed_out:
-                wait = seconds_us(self._settings.rtp_timeout_s) + WINDOW_LAG_US
-                self._set(site, entry, Timer.SILENCE, call.last_us + wait)
-        else:
-            self._set(site, entry, Timer.SILENCE, NEVER)
-            if not entry.due or entry.timed_out:
-                self._set(site, entry, Timer.RECORD, known_us(call) + MEDIA_SETTLES_US)
-        if not entry.let_go:
-            self._set(site, entry, Timer.FORGET, self._forget_at(call) if call.closed else NEVER)
-
-    def _schedule_channel(self, site: Site, entry: Entry) -> None:
-        call = entry.call
-        begun = [time for time in (call.ringing_us, call.answer_us) if time is not None]
-        if begun and not entry.took_channel:
-            self._set(site, entry, Timer.TAKE, min(begun))
-        if begun and call.ended_us is not None and not entry.gave_back:
-            self._set(site, entry, Timer.RELEASE, max(known_us(call), min(begun)))
-
-    def _set(self, site: Site, entry: Entry, timer: int, time_us: int) -> None:
-        if entry.timers[timer] != time_us:
-            entry.timers[timer] = time_us
-            if time_us != NEVER:
-                heapq.heappush(site.heap, (time_us, timer, entry.call.cdr_id))
+        return clock >= END_OF_CAPTURE or (call.closed and forget_at(call, self._settings) < clock)
 
     def _stale(self, entry: Entry) -> None:
         """What was last said of the call is not all: say it again as soon as it may be said."""
@@ -269,9 +232,9 @@ class Records:
                 self._enter(site, entry)
             case Timer.TAKE:
                 entry.took_channel = True
-                self._tell_channel(site, entry, time_us, taken=True)
+                tell_channel(site, entry, time_us, taken=True)
             case Timer.RELEASE:
-                self._give_back(site, entry, time_us)
+                give_back(site, entry, time_us)
             case Timer.SILENCE:
                 self._silence(site, entry, time_us)
             case Timer.RECORD:
@@ -301,10 +264,10 @@ class Records:
             return
         deadline, _ = media_deadline(call, last_rtp(self._views(entry)), self._settings)
         if deadline > time_us:
-            self._set(site, entry, Timer.SILENCE, deadline)
+            set_timer(site, entry, Timer.SILENCE, deadline)
             return
         entry.timed_out = entry.due = True
-        self._give_back(site, entry, time_us)
+        give_back(site, entry, time_us)
         self._stale(entry)
 
     def _end_of_capture(self, site: Site, gone: list[str]) -> None:
@@ -348,7 +311,7 @@ class Records:
         running = call.ended_us is None and not entry.let_go
         if running and media_timeout(call, rtp_end, clock, self._settings) is None:
             entry.timed_out = entry.due = False
-            self._schedule(site, entry)
+            schedule(site, entry, self._settings)
             return None
         entry.version += 1
         self._saved.call(call.cdr_id)
@@ -389,39 +352,14 @@ class Records:
         found.sort(key=lambda each: (each.stream.first_time, each.stream.stream_id))
         return found
 
-    # --- channels ---
-
-    def _tell_channel(self, site: Site, entry: Entry, time_us: int, taken: bool) -> None:
-        """The ledger reads events in order of time: one that came late counts from now."""
-        call = entry.call
-        site.channel_events.append(
-            ChannelEvent(
-                max(time_us, site.channel_clock),
-                call.cdr_id,
-                call.call_id,
-                call.sensor,
-                call.caller or "",
-                call.callee or "",
-                taken,
-            )
-        )
-
-    def _give_back(self, site: Site, entry: Entry, time_us: int) -> None:
-        if entry.took_channel and not entry.gave_back:
-            entry.gave_back = True
-            self._tell_channel(site, entry, time_us, taken=False)
-
-    def _channels(self, site: Site) -> Iterable[ChannelBatch]:
-        """What was taken and given back, if anything, or the clock moved."""
-        if not self._settings.channels_max:
-            return
-        if not site.clock.tick(bool(site.channel_events)):
-            return
-        events, site.channel_events = site.channel_events, []
-        events.sort(key=lambda event: event.time_us)
-        site.channel_clock = site.clock.now
-        self._saved.site((site.account, site.site))
-        yield ChannelBatch(site.account, site.site, self._partition, site.clock.now, events)
+    def _channels(self) -> list[ChannelBatch]:
+        batches = []
+        for key, site in self._sites.items():
+            batch = channel_batch(site, self._partition)
+            if batch is not None:
+                batches.append(batch)
+                self._saved.site(key)
+        return batches
 
     # --- letting go ---
 
