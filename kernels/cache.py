@@ -11,6 +11,9 @@ from typing import Final, NamedTuple
 UNFINISHED_S: Final = 3600
 """A file that is still not whole after this long was left by a process that died."""
 
+KEPT: Final = 8
+"""Objects of one kernel that stay, the newest: several versions and processors may share a folder."""
+
 
 class Object(NamedTuple):
     """Machine code, the name of its entry, and the names it expects from outside."""
@@ -70,7 +73,7 @@ def keep(path: Path, made: Object) -> None:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-    _sweep(path.parent)
+    _sweep(path)
 
 
 def _begin(folder: Path, name: str) -> tuple[int, Path]:
@@ -82,12 +85,19 @@ def _begin(folder: Path, name: str) -> tuple[int, Path]:
     return handle, Path(unfinished)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what processes left that died while they wrote."""
-    for unfinished in folder.glob("*.part"):
-        with contextlib.suppress(OSError):  # another process swept it, or it is another user's
-            if time.time() - unfinished.stat().st_mtime > UNFINISHED_S:
+def _sweep(kept: Path) -> None:
+    """Remove what processes left that died while they wrote, and the kernel's oldest objects."""
+    folder, kernel = kept.parent, kept.stem.rpartition("-")[0]
+    with contextlib.suppress(OSError):  # another process swept it, or it is another user's
+        for unfinished in folder.glob("*.part"):
+            if time.time() - _written(unfinished) > UNFINISHED_S:
                 unfinished.unlink()
+        for old in sorted(folder.glob(f"{kernel}-*.o"), key=_written)[:-KEPT]:
+            old.unlink()
+
+
+def _written(path: Path) -> float:
+    return path.stat().st_mtime
 
 
 def _digest(code: bytes) -> str:

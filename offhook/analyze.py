@@ -171,10 +171,10 @@ def say_when_compiling() -> None:
 
     def say(folder: Path, refused: OSError | None) -> None:
         compiler.on_compile = None
-        line = f"offhook: compiling kernels once, half a minute at most; kept in {folder}"
+        line = f"offhook: compiling kernels once, a minute at most; kept in {folder}"
         if refused is not None:
             line = (
-                "offhook: compiling kernels, half a minute at most, and again at every start:"
+                "offhook: compiling kernels, a minute at most, and again at every start:"
                 f" {folder} cannot keep them ({refused.strerror}); name a folder that can in OFFHOOK_CACHE"
             )
         print(line, file=sys.stderr, flush=True)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kernels import compiled, inlined, prefetch
-from kernels.cache import Object, keep, stored
+from kernels.cache import KEPT, Object, keep, stored
 
 AHEAD = 4
 
@@ -121,6 +121,16 @@ def test_what_a_dead_process_left_is_swept(tmp_path: Path) -> None:
     keep(tmp_path / "total-1.o", MADE)
     assert stored(tmp_path / "total-1.o") == MADE
     assert sorted(path.name for path in tmp_path.iterdir()) == ["total-1.o", "total-1.y.part"]
+
+
+def test_the_oldest_objects_of_a_kernel_go(tmp_path: Path) -> None:
+    for n in range(KEPT + 2):
+        keep(tmp_path / f"total-{n}.o", MADE)
+        os.utime(tmp_path / f"total-{n}.o", (1000 + n, 1000 + n))
+    keep(tmp_path / "other-0.o", MADE)
+    keep(tmp_path / "total-new.o", MADE)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"other-0.o", "total-new.o", *(f"total-{n}.o" for n in range(3, KEPT + 2))}
 
 
 def test_a_kept_file_with_one_bit_turned_is_not_whole(tmp_path: Path) -> None:

@@ -233,7 +233,7 @@ def test_a_folder_that_cannot_keep_the_kernels_is_one_line(run: Run, monkeypatch
     assert compiler.on_compile is not None
     compiler.on_compile(Path("/var/cache/offhook"), OSError(errno.EROFS, "Read-only file system"))
     assert said.getvalue() == (
-        "offhook: compiling kernels, half a minute at most, and again at every start:"
+        "offhook: compiling kernels, a minute at most, and again at every start:"
         " /var/cache/offhook cannot keep them (Read-only file system);"
         " name a folder that can in OFFHOOK_CACHE\n"
     )
