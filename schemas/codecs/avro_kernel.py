@@ -234,11 +234,9 @@ def to_msgpack(rows: Array, literals: Array, data: Array, at: int, out: Array, s
             at = after + length
         elif what in (ARRAY, MAP):  # how long it is, its last block tells
             out[U(o)] = ARRAY32 if what == ARRAY else MAP32
-            stack[U(depth)], stack[U(depth + 1)], stack[U(depth + 2)] = (
-                o + 1,
-                0,
-                0,
-            )  # head, items, left of block
+            stack[U(depth)] = o + 1  # where its length goes
+            stack[U(depth + 1)] = 0  # items so far
+            stack[U(depth + 2)] = 0  # items left of the block
             depth += 3
             o += 5
             row = target
