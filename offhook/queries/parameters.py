@@ -1,6 +1,11 @@
 """Values of a statement, which travel beside it and are never pasted into it."""
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
+
+_EARLIEST: Final = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+_LATEST: Final = int(datetime(2299, 12, 31, tzinfo=UTC).timestamp()) * 1_000_000
+"""What a DateTime64 holds; beyond them engines do not agree on the order."""
 
 
 class Parameters:
@@ -27,8 +32,9 @@ class Parameters:
         return self._add(repr(float(value)), "Float64")
 
     def time(self, time_us: int) -> str:
-        """A time in µs as DateTime64(6)."""
-        return f"fromUnixTimestamp64Micro({self.whole(time_us)}, 'UTC')"
+        """A time in µs as DateTime64(6); the nearest that can be stored."""
+        stored = min(max(time_us, _EARLIEST), _LATEST)
+        return f"fromUnixTimestamp64Micro({self.whole(stored)}, 'UTC')"
 
     def _add(self, value: Any, kind: str) -> str:
         """The same value of the same type travels once."""

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from sinks.bounds import ERROR_CHARACTERS
+from sinks.clickhouse.engine import too_old
 from sinks.clickhouse.errors import NotInstalledError, OutOfReachError, StoreError
 from sinks.clickhouse.lock import FolderLock
 from sinks.clickhouse.target import Folder, Server, Target, parse_target
@@ -100,6 +101,8 @@ class Store:
     def _connect(self, *, create: bool) -> Client:
         client = _client_of(self.target)
         self._connections.append(client)
+        if wrong := too_old(client.server_version):
+            raise StoreError(f"{self.target}: {wrong}")
         for name, value in SETTINGS.items():
             known = client.server_settings.get(name)
             if known is not None and not known.readonly:
