@@ -1,17 +1,11 @@
 """The sound of one call: from the packets cut out of captures to a WAV."""
 
-import argparse
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook import settings
-from offhook.analyze import say_when_compiling
-from offhook.bounds import WARNING_LINES
-from offhook.cut import Cut, cut
-from offhook.errors import DONE, FAILED, CommandError, UsageError
-from offhook.pipeline import STDIN
+from offhook.cut import Cut
+from offhook.errors import CommandError
 from offhook.text import clean
 from protocols import sdp, sip
 from protocols.sdp import packed
@@ -29,38 +23,17 @@ _Endpoint = tuple[bytes, int]
 _Formats = dict[int, "Format"]
 
 
-def run_analyze(options: argparse.Namespace) -> int:
-    """`offhook analyze FILE --call ID --audio WAV`; the exit code.
+def write(found: Cut, wanted: str, path: str) -> list[str]:
+    """Write the sound of the call that `wanted` names; lines that say what is in it.
 
-    Raises CommandError, OSError or an error of a room.
+    Raises CommandError where there is nothing to hear, OSError.
     """
-    _check(options)
-    _need_decoders()
-    say_when_compiling()
-    found = cut(options.files, options.call, settings.load(options))
-    record = _chosen(found, options.call)
-    recording = write_audio(found, record, options.audio)
+    record = _chosen(found, wanted)
+    recording = write_audio(found, record, path)
     others = len(found.records) - 1
     several = [f"{others} more with this Call-ID: this is {record.cdr_id}, heard most"] if others else []
-    for line in (*found.warnings[:WARNING_LINES], *several, *recording.notes):
-        print(f"offhook: {clean(line)}", file=sys.stderr)
     length = f"{recording.seconds:.2f} s at {recording.rate} Hz"
-    told = f"offhook: {clean(options.audio)}: {length}, left the caller (a), right the callee (b)"
-    print(told, file=sys.stderr)
-    return FAILED if options.strict and found.warnings else DONE
-
-
-def _check(options: argparse.Namespace) -> None:
-    if options.call is None:
-        raise UsageError("--audio needs --call: the sound of which call?")
-    if STDIN in options.files:
-        raise UsageError("--audio reads the capture twice, which standard input (-) does not allow")
-    target = Path(options.audio)
-    if target.exists() and not target.is_file():
-        raise UsageError(f"{options.audio} is no file: a WAV is written in place")
-    for name in options.files:
-        if target.exists() and Path(name).exists() and target.samefile(name):
-            raise UsageError(f"{name} is read and cannot be written to")
+    return [*several, *recording.notes, f"{path}: {length}, left the caller (a), right the callee (b)"]
 
 
 def write_audio(cut: Cut, record: CallRecord, path: str) -> "Recording":
@@ -85,7 +58,7 @@ def write_audio(cut: Cut, record: CallRecord, path: str) -> "Recording":
         raise CommandError(f"no sound of {clean(cut.call_id)}: {clean(str(error))}") from None
 
 
-def _need_decoders() -> None:
+def need_decoders() -> None:
     """Raises CommandError where PyAV, which has them, is not installed."""
     try:
         import av  # noqa: F401

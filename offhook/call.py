@@ -23,8 +23,6 @@ def run_analyze(options: argparse.Namespace) -> int:
     from offhook.analyze import say_when_compiling
     from offhook.call_sources import in_captures
 
-    if options.rows != "calls" or options.filter or options.db is not None:
-        raise UsageError("--call shows one call: --rows, --filter and --db do not go with it")
     chosen = settings.load(options)
     clock = Clock(options.timezone or chosen.offhook.timezone)
     say_when_compiling()
@@ -43,6 +41,8 @@ def run_call(options: argparse.Namespace) -> int:
     from sinks.clickhouse.client import open_store
     from sinks.clickhouse.migrate import check
 
+    if options.format != "table" and (options.messages or options.ascii):
+        raise UsageError(f"--messages and --ascii are of the page: leave out --format {options.format}")
     clock = Clock(options.timezone or settings.load(options).offhook.timezone)
     with open_store(options.db) as store, said_in_one_line():
         check(store)

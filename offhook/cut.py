@@ -21,6 +21,7 @@ from capture.merge import merge
 from offhook.cut_inputs import rereadable
 from offhook.cut_media import OwnMedia, Span, sharing_media, time_us
 from offhook.errors import CommandError
+from offhook.ids import LEAST, none_named, several_named
 from offhook.pipeline import SENSOR, Analysis
 from offhook.rows import WindowRow
 from offhook.settings import Settings
@@ -29,10 +30,6 @@ from protocols.sip import call_id_of
 from schemas.cdr import CallRecord, StreamRecord
 from schemas.sip_messages import SipPacket
 
-ID_LEAST: Final = 6
-"""Characters of an id that may stand for the whole."""
-
-SHOWN_IDS: Final = 3
 _CDR_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]*)?|[0-9a-f]{6,7}", re.IGNORECASE)
 _ETHERNET, _ARP = 1, bytes(12) + b"\x08\x06"
 
@@ -127,15 +124,14 @@ class _Cutter:
         known = self._directory.calls
         if exact in known:
             return exact
-        found = [call_id for call_id in known if call_id.startswith(exact)] if len(text) >= ID_LEAST else []
+        found = [call_id for call_id in known if call_id.startswith(exact)] if len(text) >= LEAST else []
         if not found and _CDR_ID.fullmatch(text):
             found = self._of_cdr_id(text.lower())
         if len(found) == 1:
             return found[0]
         if not found:
-            raise CutError(f"no call with the Call-ID or cdr_id {text!a} in {', '.join(self._names)}")
-        some = ", ".join(repr(call_id.decode("utf-8", "replace")) for call_id in found[:SHOWN_IDS])
-        raise CutError(f"{text!a} is the beginning of {len(found)} ids: {some} ...; give more of it")
+            raise CutError(none_named(text, ", ".join(self._names)))
+        raise CutError(several_named(text, [call_id.decode("utf-8", "replace") for call_id in found]))
 
     def gather(self, wanted: bytes) -> Gathered:
         """All that bears on the call: its SIP and that of calls it is mixed up with, and packets at its

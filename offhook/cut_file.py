@@ -1,19 +1,14 @@
 """`offhook analyze FILE --call ID -o one.pcap`: one call as a capture of its own."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from capture.cutting.frames import Frame
 from capture.pcap_writer import write_capture
-from offhook import settings
-from offhook.bounds import WARNING_LINES
-from offhook.cut import Cut, cut
+from offhook.cut import Cut
 from offhook.cut_anonymised import anonymised_frames, key_from
-from offhook.errors import DONE, FAILED, UsageError
-from offhook.text import clean
 
 ETHERNET: Final = 1
 END_FRAME: Final = bytes(12) + b"\x88\xb5"
@@ -24,21 +19,17 @@ END_COMMENT: Final = (
 )
 
 
-def run_analyze(options: argparse.Namespace) -> int:
-    """Write the call that `--call` names; the exit code. Raises CommandError, OSError, CaptureError."""
-    from offhook.analyze import say_when_compiling
+def key_of(options: argparse.Namespace) -> bytes | None:
+    """The key that --anonymise masks with; None where nothing is masked. Raises UsageError, OSError."""
+    return key_from(options.anonymise_key) if options.anonymise else None
 
-    _check(options)
-    say_when_compiling()
-    key = key_from(options.anonymise_key) if options.anonymise else None
-    found = cut(options.files, options.call, settings.load(options))
+
+def write(found: Cut, key: bytes | None, path: str) -> str:
+    """Write the call to a file, masked where there is a key; a line that says what is in it. OSError."""
     frames = found.frames if key is None else anonymised_frames(found, key)
-    with Path(options.output).open("wb") as out:
+    with Path(path).open("wb") as out:
         write_cut(found, frames, out)
-    for line in found.warnings[:WARNING_LINES]:
-        print(f"offhook: {clean(line)}", file=sys.stderr)
-    print(f"offhook: {clean(options.output)}: {clean(described(found, frames))}", file=sys.stderr)
-    return FAILED if options.strict and found.warnings else DONE
+    return f"{path}: {described(found, frames)}"
 
 
 def write_cut(found: Cut, frames: Sequence[Frame], out: BinaryIO) -> None:
@@ -60,12 +51,3 @@ def described(found: Cut, frames: Sequence[Frame]) -> str:
     if found.sharing:
         text += "; and the SIP of who shares its media"
     return text
-
-
-def _check(options: argparse.Namespace) -> None:
-    if options.format != "table":
-        raise UsageError(f"with --call, -o writes packets: leave out --format {options.format}, or -o")
-    target = Path(options.output)
-    for name in options.files:
-        if target.exists() and Path(name).exists() and target.samefile(name):
-            raise UsageError(f"{name} is read and cannot be written to")

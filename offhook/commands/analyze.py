@@ -4,9 +4,9 @@ import argparse
 import gc
 import os
 
-from offhook.commands.arguments import Commands, add_filter, add_settings
+from offhook.commands.arguments import FILTERS, Commands, add_filter, add_settings
 from offhook.commands.call import add_view
-from offhook.errors import DONE, UsageError
+from offhook.commands.contradictions import refuse_contradictions
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -16,16 +16,20 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="rebuild the calls of captures and score every stream",
         description="Rebuild the calls of captures (pcap, pcapng; gzip, zstd, lz4) and score every stream.",
-        epilog="Filters: caller, callee, number, ip, src, dst, outcome, code, codec, mos, loss, jitter,"
-        " duration, pdd, time, flags, call-id. Patterns 1202* and *4567, networks 10.0.0.0/8, classes 4xx,"
-        " alternatives a|b.",
+        epilog=FILTERS,
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="a capture; - reads standard input")
-    parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
+    parser.add_argument(
+        "--format",
+        choices=("table", "json", "csv"),
+        default="table",
+        help="a table and a report (default), one JSON object a line, or CSV",
+    )
     parser.add_argument(
         "--rows",
         choices=("calls", "streams", "windows", "messages", "registrations"),
         default="calls",
+        help="what a row is; windows: ten seconds of a stream (default: calls)",
     )
     add_filter(parser)
     parser.add_argument(
@@ -50,7 +54,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write there instead of standard output; with --call: its packets, as pcap",
     )
-    parser.add_argument("--call", metavar="ID", help="show one call, by its Call-ID or cdr_id")
+    parser.add_argument("--call", metavar="ID", help="show one call, by its id in the table, or its Call-ID")
     parser.add_argument(
         "--audio", metavar="FILE", help="with --call: write its sound as a stereo WAV, left a, right b"
     )
@@ -75,32 +79,19 @@ def run(options: argparse.Namespace) -> int:
     """Analyse the captures."""
     # numpy's linear algebra, which nothing here uses, would start a thread a core: a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    if options.db is not None and (options.explain or options.call is not None):
-        raise UsageError("--db keeps everything found: leave out --call and --explain")
+    refuse_contradictions(options)
     if options.explain:
         from offhook.explain import run as explain
 
         return explain.run(options)
-    if options.audio is not None:
-        from offhook import audio
+    if options.audio is not None or (options.call is not None and options.output is not None):
+        from offhook import call_written
 
-        code = audio.run_analyze(options)
-        if code != DONE or options.output is None:
-            return code
-    if options.anonymise_key is not None and not options.anonymise:
-        raise UsageError("--anonymise-key is for --anonymise: give that too")
-    if options.anonymise and (options.call is None or options.output is None):
-        raise UsageError("--anonymise masks one call as it is written: give --call ID and -o FILE too")
-    if options.call is not None and options.output is not None:
-        from offhook import cut_file
-
-        return cut_file.run_analyze(options)
+        return call_written.run_analyze(options)
     if options.call is not None:
         from offhook import call
 
         return call.run_analyze(options)
-    if options.messages or options.ascii:
-        raise UsageError("--messages and --ascii go with --call ID (--rows messages lists every message)")
     gc.disable()  # until `collect_seldom`: what the imports make stays
     from offhook import analyze
 

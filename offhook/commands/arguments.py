@@ -1,9 +1,16 @@
 """Arguments that several commands take."""
 
 import argparse
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from offhook.errors import UsageError
+
+FILTERS: Final = (
+    "Filters: caller, callee, number, domain, ip, src, dst, outcome, code, codec, mos, loss, jitter,"
+    " duration, connect-duration, pdd, time, flags, call-id, agent, hung-up-by. Patterns 1202* and *4567,"
+    " networks 10.0.0.0/8, classes 4xx, ranges time=FROM..TO, alternatives a|b."
+)
+"""Of --filter, for the end of a help."""
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 

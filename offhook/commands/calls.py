@@ -2,7 +2,7 @@
 
 import argparse
 
-from offhook.commands.arguments import Commands, add_filter, add_settings
+from offhook.commands.arguments import FILTERS, Commands, add_filter, add_settings
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -11,11 +11,23 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "calls",
         parents=[common],
         help="list the calls of a store, page by page",
-        description="List the calls of a store: the newest first, with the filters of `offhook analyze`.",
+        description="List the calls of a store: the newest first, with the filters of `offhook analyze`."
+        " `offhook call ID` shows one.",
+        epilog=FILTERS,
     )
     parser.add_argument("--db", metavar="PATH|URL", required=True, help="the store")
-    parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
-    parser.add_argument("--rows", choices=("calls", "streams", "windows", "registrations"), default="calls")
+    parser.add_argument(
+        "--format",
+        choices=("table", "json", "csv"),
+        default="table",
+        help="a table (default), one JSON object a line, or CSV",
+    )
+    parser.add_argument(
+        "--rows",
+        choices=("calls", "streams", "windows", "registrations"),
+        default="calls",
+        help="what a row is; windows: ten seconds of a stream (default: calls)",
+    )
     add_filter(parser)
     parser.add_argument(
         "--sort",

@@ -27,10 +27,6 @@ from offhook.report import Shown, Summary
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code. Raises CommandError, OSError or an error of a room."""
-    if options.db or options.audio or options.filter:
-        raise UsageError(
-            "--explain goes with --call, --format and -o alone, not with --db, --audio, --filter"
-        )
     if options.files.count("-") > 1:
         raise UsageError("standard input (-) can be read once")
     evidence = Evidence.of(options.files, settings.load(options))

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from offhook.ids import SHORT
 from offhook.output.flags import in_words
 from offhook.rows import MessageRow, WindowRow
 from offhook.text import clean
@@ -64,12 +65,13 @@ def _call_cells(call: CallRecord, clock: Clock) -> tuple[str, ...]:
         "" if call.jitter_b_ms is None else f"{call.jitter_b_ms:.1f}",
         "" if call.mos_a is None else f"{call.mos_a:.2f}",
         "" if call.mos_b is None else f"{call.mos_b:.2f}",
+        call.cdr_id[:SHORT],
         clean(in_words(call)),
     )
 
 
 def _call_styles(call: CallRecord) -> dict[int, str]:
-    styles = {12: mos_style(call.mos_a), 13: mos_style(call.mos_b), 14: "yellow"}
+    styles = {12: mos_style(call.mos_a), 13: mos_style(call.mos_b), 15: "yellow"}
     styles[3] = OUTCOME_STYLES.get(call.outcome, "")
     styles[8], styles[9] = loss_style(call.loss_a), loss_style(call.loss_b)
     return {column: style for column, style in styles.items() if style}
@@ -93,13 +95,14 @@ CALLS = View(
         _number("jitter b", 10, 8),
         _number("MOS a", 75, 5),
         _number("MOS b", 75, 5),
+        Column("id", 72, live=SHORT),
         _text("flags", 65, 0),
     ),
     cells=_call_cells,
     styles=_call_styles,
     order=lambda call: call.start,
     legend="a: what the caller sends, b: what the callee sends. duration: from the answer, else from the "
-    "INVITE; pdd: INVITE to ringing, s; loss: %; jitter: mean, ms; MOS: 1 bad to 4.5 good",
+    "INVITE; pdd: INVITE to ringing, s; loss: %; jitter: mean, ms; MOS: 1 bad to 4.5 good; id: for --call",
 )
 
 

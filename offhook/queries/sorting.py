@@ -68,6 +68,10 @@ def parse_sort(text: str, kind: type[msgspec.Struct]) -> Sort:
     known = _SHORT[kind] | {field: field for field in kind.__struct_fields__ if field not in _NOT_SORTED}
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise UsageError(f"--sort {name}: no such field of these rows{hint}")
+        hint = (
+            f"did you mean {near[0]}?"
+            if near
+            else f"some are {', '.join(_SHORT[kind])}, or any of --format csv"
+        )
+        raise UsageError(f"--sort {name}: no such field of these rows; {hint}")
     return Sort(known[name], way == "desc", _TIE[kind])

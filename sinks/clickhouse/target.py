@@ -69,6 +69,8 @@ def parse_target(text: str, environment: Mapping[str, str] = os.environ) -> Targ
     if "://" in text:
         scheme = text.partition("://")[0]
         raise StoreError(f"{scheme}:// is no store: give a folder, or clickhouse://user@host:8123/offhook")
+    if text.startswith(SCHEME.rstrip("/")):
+        raise StoreError("a server's URL has two slashes: clickhouse://user@host:8123/offhook")
     if not text or "?" in text:
         raise StoreError(f"{text or 'an empty name'}: no name for a store's folder")
     return Folder(Path(text))

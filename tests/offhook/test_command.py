@@ -68,6 +68,13 @@ def fail_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     monkeypatch.setattr(analyze, "Analysis", broken)
 
 
+def test_the_package_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "offhook", "--version"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"offhook {__version__}\n"
+
+
 def test_a_table_of_calls_and_a_report(run: Run) -> None:
     code, out, err = run("analyze", "x.pcap")
     assert (code, err) == (0, "")

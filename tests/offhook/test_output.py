@@ -162,13 +162,14 @@ def test_the_table_shows_calls_in_order_of_time_with_their_figures() -> None:
     lines = table([BUSY, CALL]).splitlines()
     assert "  ".join(re.split(r"\s{2,}", lines[0])) == (
         "time  from  to  outcome  code  duration  pdd  codecs  loss a  loss b  jitter a  jitter b  MOS a"
-        "  MOS b  flags"
+        "  MOS b  id  flags"
     )
     assert " ".join(lines[1].split()) == (
         "2026-09-21 14:13:20 12025550123 420234567 answered 200 0:20 0.50 PCMU/PCMA"
-        " 1.00 0.00 2.5 1.5 4.10 4.40"
+        f" 1.00 0.00 2.5 1.5 4.10 4.40 {CALL.cdr_id[:8]}"
     )
-    assert " ".join(lines[2].split()) == "2026-09-21 14:13:21 +12025559999 420234567 rejected 486 3.0"
+    busy = "2026-09-21 14:13:21 +12025559999 420234567 rejected 486 3.0"
+    assert " ".join(lines[2].split()) == f"{busy} {BUSY.cdr_id[:8]}"
 
 
 def test_columns_are_aligned() -> None:

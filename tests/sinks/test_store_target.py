@@ -68,6 +68,8 @@ def test_a_missing_password_file_is_named(tmp_path: Path) -> None:
     [
         f"clickhouse://ann:{SECRET}@db?nothing=1",
         f"clickhouse://ann:{SECRET}@db:99999/x",
+        f"clickhouse:/ann:{SECRET}@db/x",
+        f"clickhouse:ann:{SECRET}@db",
         f"clickhouse://ann:{SECRET}@/x",
         f"clickhouse://ann:{SECRET}@db?secure=perhaps",
         f"clickhouse://ann:{SECRET}@db?password_file=/none/at/all",

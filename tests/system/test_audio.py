@@ -6,7 +6,7 @@ import sys
 import wave
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ import pytest
 
 from capture.audio import Format, RtpPacket, VoiceStream, write_recording
 from capture.audio.amr import NARROWBAND_BITS
+from offhook import call_written
+from offhook.cut import Cut, cut
 from offhook.main import main
 from tests.capture.audio.voices import NAMES, Voice, decode, pitch, voice
 from tests.paths import CAPTURES, ROOT
@@ -202,6 +204,42 @@ def test_without_pyav_one_line_says_how_to_get_it(tmp_path: Path) -> None:
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert "PyAV" in line and "pip install 'offhook[audio]'" in line
+
+
+def test_sound_and_capture_are_written_out_of_one_cut(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture = told(tmp_path / "call.pcap", "PCMU")
+    made: list[object] = []
+
+    def counted(*arguments: Any) -> Cut:
+        made.append(arguments)
+        return cut(*arguments)
+
+    monkeypatch.setattr(call_written, "cut", counted)
+    wav, pcap = tmp_path / "one.wav", tmp_path / "one.pcap"
+    wanted = ["--call", "story", "--audio", str(wav), "-o", str(pcap)]
+    assert main(["analyze", str(capture), *wanted]) == 0
+    assert [line.split(":")[1].strip() for line in capfd.readouterr().err.splitlines()] == [
+        str(pcap),
+        str(wav),
+    ]
+    assert len(made) == 1
+    monkeypatch.undo()
+    for source in (capture, pcap):
+        heard(source, "story", tmp_path)
+        assert (tmp_path / "call.wav").read_bytes() == wav.read_bytes()
+
+
+def test_a_call_without_a_sound_is_still_cut_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    capture = wire.write(
+        tmp_path / "call.pcap", story.Dialog().request(0.0, "INVITE").response(0.3, 486).frames
+    )
+    wav, pcap = tmp_path / "one.wav", tmp_path / "one.pcap"
+    wanted = ["--call", "story", "--audio", str(wav), "-o", str(pcap)]
+    assert main(["analyze", str(capture), *wanted]) == 1
+    assert "no sound" in capfd.readouterr().err
+    assert pcap.stat().st_size and not wav.exists()
 
 
 @pytest.mark.parametrize(

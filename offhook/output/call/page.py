@@ -16,9 +16,15 @@ from schemas.cdr import RelatedCall
 
 
 def page(
-    story: CallStory, columns: int, clock: Clock, *, with_texts: bool, opens: Sequence[str]
+    story: CallStory,
+    columns: int,
+    clock: Clock,
+    *,
+    with_texts: bool,
+    opens: Sequence[str],
+    whole_texts: bool = False,
 ) -> Iterator[Line]:
-    """Lines at most so many columns wide.
+    """Lines at most so many columns wide, but those of `whole_texts`.
 
     `opens`: the words of the command that shows another call, the last one right before its id.
     """
@@ -45,7 +51,7 @@ def page(
     if with_texts:
         yield []
         yield [("Messages", "bold")]
-        yield from _texts(story, columns, clock)
+        yield from _texts(story, columns, clock, whole=whole_texts)
 
 
 def _ladder(story: CallStory, columns: int, clock: Clock) -> Iterator[Line]:
@@ -85,9 +91,9 @@ def _related(related: RelatedCall, columns: int, opens: Sequence[str]) -> Iterat
         yield from wrap([(command, "dim")], columns, indent=6, first=4)
 
 
-def _texts(story: CallStory, columns: int, clock: Clock) -> Iterator[Line]:
+def _texts(story: CallStory, columns: int, clock: Clock, *, whole: bool) -> Iterator[Line]:
     if story.packets is None:
         said = "The store keeps no texts: packets stay with the sensor. The ladder above shows the events."
         yield from wrap([(said, "")], columns, indent=2, first=2)
         return
-    yield from texts(story.packets, columns, clock)
+    yield from texts(story.packets, columns, clock, whole=whole)

@@ -11,8 +11,11 @@ from schemas.sip_messages import SipPacket
 from streams.addresses import address_text
 
 
-def texts(packets: Sequence[SipPacket], columns: int, clock: Clock) -> Iterator[Line]:
-    """Each message as sent, under its time and way; long lines go on below, control characters are `?`."""
+def texts(packets: Sequence[SipPacket], columns: int, clock: Clock, *, whole: bool = False) -> Iterator[Line]:
+    """Each message as sent, under its time and way; control characters are `?`.
+
+    Long lines go on below, but where they are wanted `whole`.
+    """
     for number, packet in enumerate(packets[:CALL_TEXTS]):
         if number:
             yield []
@@ -23,7 +26,8 @@ def texts(packets: Sequence[SipPacket], columns: int, clock: Clock) -> Iterator[
         ):
             yield [(text, "bold")]
         for text in packet.raw.decode("utf-8", "replace").replace("\r\n", "\n").split("\n"):
-            for piece in pieces(text.replace("\t", "    "), columns - 2):
+            shown = text.replace("\t", "    ")
+            for piece in [shown] if whole else pieces(shown, columns - 2):
                 yield [("  " + piece, "")]
     if len(packets) > CALL_TEXTS:
         yield []

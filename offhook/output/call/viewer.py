@@ -20,7 +20,8 @@ COLUMNS_MOST: Final = 240
 
 
 class Viewer:
-    """Shows calls fitted and coloured on a terminal, plain and 100 columns wide in a pipe.
+    """Shows calls fitted and coloured on a terminal, plain and 100 columns wide in a pipe (texts of
+    messages: as wide as they are).
 
     Where the encoding has no lines and arrows, TERM is dumb, or `ascii_only`: in ASCII.
     """
@@ -39,7 +40,12 @@ class Viewer:
             if number:
                 self._write([("─" * self.columns, "dim")], out)
             for line in page(
-                story, self.columns, self._clock, with_texts=self._with_texts, opens=self._opens
+                story,
+                self.columns,
+                self._clock,
+                with_texts=self._with_texts,
+                whole_texts=self._paint.columns is None,
+                opens=self._opens,
             ):
                 self._write(line, out)
         if len(stories) > CALL_RECORDS:

@@ -93,11 +93,90 @@ def test_a_call_that_is_not_there(run: Run) -> None:
         ("--call", "x", "--filter", "mos<3"),
         ("--messages",),
         ("--ascii",),
+        ("--call", "x", "--messages", "--format", "json"),
+        ("--call", "x", "--ascii", "--format", "csv"),
+        ("--call", "x", "--db", "store"),
+        ("--call", "x", "-o", "one.pcap", "--rows", "streams"),
+        ("--call", "x", "-o", "one.pcap", "--filter", "mos<3"),
+        ("--call", "x", "-o", "one.pcap", "--messages"),
+        ("--call", "x", "-o", "one.pcap", "--format", "json"),
+        ("--call", "x", "-o", "one.pcap", "--audio", "./one.pcap"),
+        ("--call", "x", "--audio", "one.wav", "--format", "json"),
+        ("--call", "x", "--audio", "one.wav", "--messages"),
+        ("--call", "x", "--audio", "one.wav", "--anonymise"),
+        ("--call", "x", "--audio", "one.wav", "-o", "one.pcap", "--anonymise"),
+        ("--call", "x", "--anonymise"),
+        ("--anonymise-key", "key"),
+        ("--audio", "one.wav"),
+        ("--explain", "--rows", "streams"),
+        ("--explain", "--filter", "mos<3"),
+        ("--explain", "--messages"),
+        ("--explain", "--audio", "one.wav"),
+        ("--explain", "--anonymise"),
+        ("--explain", "--db", "store"),
     ],
 )
-def test_options_that_do_not_go_together(run: Run, wrong: tuple[str, ...]) -> None:
+def test_options_that_do_not_go_together(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     code, out, err = run("analyze", PROXIED, *wrong)
     assert (code, out, err.count("\n")) == (2, "", 1)
+    assert any(option in err for option in wrong)
+    assert not list(tmp_path.iterdir())  # nothing is written, least of all a voice that was to be masked
+
+
+def test_a_beginning_of_an_id_does(run: Run) -> None:
+    _, whole, _ = run("analyze", PROXIED, "--call", "Fj1KkSQB0u")
+    cdr_id = re.findall(r"cdr-id +(\S+)", whole)[0]
+    _, listed, _ = run("analyze", PROXIED)
+    assert cdr_id[:8] in listed.splitlines()[1].split()
+    assert run("analyze", PROXIED, "--call", cdr_id[:8].upper())[:2] == (0, whole)
+    assert run("analyze", PROXIED, "--call", "Fj1KkS")[:2] == (0, whole)
+    code, _, err = run("analyze", PROXIED, "--call", "Fj1Kk")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "6 characters or more" in err
+
+
+def test_a_beginning_of_an_id_does_in_a_store(run: Run, tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    names = (
+        "Magum23_mtaa-sip__call.pcapng",
+        "MichalCab_ISA__hist0_real_call.pcap",
+        "irontec_sngrep__tests_aaa.pcap",
+    )
+    assert run("analyze", *(str(CAPTURES / name) for name in names), "--db", store)[0] == 0
+    code, whole, _ = run("call", "Fj1KkSQB0u", "--db", store)
+    assert code == 0
+    cdr_id = re.findall(r"cdr-id +(\S+)", whole)[0]
+    _, listed, _ = run("calls", "--db", store)
+    assert cdr_id[:8] in listed.split()
+    for beginning in (cdr_id[:8], cdr_id[:6].upper(), cdr_id[:20], "Fj1KkS"):
+        assert run("call", beginning, "--db", store)[:2] == (0, whole), beginning
+    for wrong in ("Fj1Kk", "%", "______", "", "fj1kksqb0u"):
+        code, out, err = run("call", wrong, "--db", store)
+        assert (code, out, err.count("\n")) == (1, "", 1), wrong
+
+
+def test_a_beginning_of_several_ids_is_refused_and_names_them(run: Run, tmp_path: Path) -> None:
+    path, store = tmp_path / "twins.pcap", str(tmp_path / "store")
+    dialogs = [Dialog(f"same-beginning-{number}", a=(f"10.0.0.{number}", 5060)) for number in (1, 2)]
+    frames = [dialog.request(0.0, "INVITE").response(0.3, 486).frames for dialog in dialogs]
+    wire.write(path, [*frames[0], *frames[1]])
+    assert run("analyze", str(path), "--db", store)[0] == 0
+    for command in (["analyze", str(path), "--call", "same-beg"], ["call", "same-beg", "--db", store]):
+        code, out, err = run(*command)
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert "same-beginning-1" in err and "same-beginning-2" in err
+    assert run("call", "same-beginning-2", "--db", store)[0] == 0
+
+
+def test_texts_are_whole_in_a_pipe(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    _, out, _ = run("analyze", PROXIED, "--call", "Fj1KkSQB0u", "--messages")
+    page, _, texts = out.partition("Messages\n")
+    assert max(map(width, page.splitlines())) <= 60
+    assert max(map(width, texts.splitlines())) > 100
 
 
 def test_texts_of_the_messages(run: Run) -> None:
