@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-_EARLIEST: Final = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
-_LATEST: Final = int(datetime(2299, 12, 31, tzinfo=UTC).timestamp()) * 1_000_000
-"""What a DateTime64 holds; beyond them engines do not agree on the order."""
+_EARLIEST: Final = 0
+_LATEST: Final = int(datetime(2149, 6, 6, tzinfo=UTC).timestamp()) * 1_000_000
+"""What a Date holds, by which calls are partitioned; beyond it engines do not agree on the order."""
 
 
 class Parameters:
