@@ -1,6 +1,7 @@
 """Lists of the page: outcomes, codes, codecs, peers, who hung up, flags, the worst calls."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from offhook.output.flags import in_words
 from offhook.queries.figures import CodecRow, CodeRow, CountRow, PeerRow, Totals
@@ -11,6 +12,9 @@ from offhook.report_page.markup import Markup
 from offhook.report_page.tables import Cell, bar, number, table
 from offhook.times import Clock
 from schemas.cdr import CallRecord
+
+NUMBER_LONGEST: Final = 16
+"""Characters of a number in the form of E.164: 15 digits and a plus."""
 
 _OUTCOMES = {"answered": "good", "rejected": "bad", "unfinished": "warn"}
 
@@ -127,8 +131,8 @@ def worst(calls: Sequence[CallRecord], clock: Clock) -> Markup:
     cells = [
         (
             Cell(clock.show(call.start), "time"),
-            Cell(call.caller or call.caller_domain or call.src_ip, "party"),
-            Cell(call.callee or call.callee_domain or call.dst_ip, "party"),
+            _party(call.caller or call.caller_domain or call.src_ip),
+            _party(call.callee or call.callee_domain or call.dst_ip),
             number(words.length(call.connect_duration)),
             number(words.decimal(call.mos_a), mos_kind(call.mos_a)),
             number(words.decimal(call.mos_b), mos_kind(call.mos_b)),
@@ -143,6 +147,11 @@ def worst(calls: Sequence[CallRecord], clock: Clock) -> Markup:
     ]
     caption = "Lowest MOS first. a: what the caller sends, b: what the callee sends; jitter in ms"
     return card("Worst calls", "", table(caption, heads, cells), full=True, long=True)
+
+
+def _party(name: str) -> Cell:
+    """Who it was; a number is not broken in two."""
+    return Cell(name, "whole" if len(name) <= NUMBER_LONGEST else "party")
 
 
 def _names(call: CallRecord) -> str:

@@ -71,7 +71,7 @@ th, td { padding: 5px 12px 5px 0; border-bottom: 1px solid var(--grid); vertical
 th:last-child, td:last-child { padding-right: 0; }
 tbody tr:last-child > * { border-bottom: 0; }
 tbody th { color: var(--ink); font-weight: 500; font-size: 13.5px; }
-.number { text-align: right; white-space: nowrap; } .time, .code, .address { white-space: nowrap; }
+.number { text-align: right; white-space: nowrap; } .time, .code, .address, .whole { white-space: nowrap; }
 .text { overflow-wrap: anywhere; } .party { min-width: 118px; max-width: 220px; overflow-wrap: anywhere; }
 .notes { min-width: 150px; overflow-wrap: anywhere; }
 td.bar { width: 32%; min-width: 70px; } td.bar svg { display: block; width: 100%; height: 10px; }

@@ -57,7 +57,8 @@ def labels(begins_us: Sequence[int], clock: Clock, step_us: int) -> list[str]:
     times = [_local(begin, clock) for begin in begins_us]
     days = len({time.date() for time in times})
     if step_us >= 86_400_000_000:
-        return [f"{time.day} {time:%b}" if days < 300 else f"{time:%b %Y}" for time in times]
+        one_year = (times[-1] - times[0]).days < 300
+        return [f"{time.day} {time:%b}" if one_year else f"{time:%b %Y}" for time in times]
     if days > 2:
         marked = {0, 12} if days < 5 else {0}
         firsts = [time.hour in marked and time.minute == 0 for time in times]

@@ -135,6 +135,17 @@ def test_the_worst_calls_come_first(browser: Any, report: Path, calls: list[Call
     ]
 
 
+def test_a_number_stands_in_one_line(browser: Any, report: Path) -> None:
+    browser.get(report.as_uri())
+    look(browser, width=1280)
+    heights = browser.execute_script(
+        "return [...document.querySelectorAll('td.whole')].map(cell => {"
+        " const text = document.createRange(); text.selectNodeContents(cell);"
+        " return text.getBoundingClientRect().height; })"
+    )
+    assert heights and max(heights) < 25
+
+
 def test_a_telephone_shows_it_without_scrolling_sideways(browser: Any, report: Path) -> None:
     browser.get(report.as_uri())
     for width, wanted in ((400, "narrow"), (1280, "wide")):

@@ -17,7 +17,7 @@ from offhook.queries.intervals import WANTED, edges, step_of
 from offhook.queries.report import MOS_EDGES, figures_of
 from offhook.queries.selection import CallSelection
 from offhook.queries.store import asked
-from offhook.report_page import axes
+from offhook.report_page import axes, words
 from offhook.times import Clock
 from schemas.cdr import CallRecord
 from tests.offhook.fakes import CALL, T0
@@ -25,6 +25,13 @@ from tests.offhook.queries.filling import fill
 
 UTC = Clock("UTC")
 HOUR = 3_600_000_000
+
+
+def test_labels_of_years_name_the_year() -> None:
+    year = 365 * 24 * HOUR
+    assert words.labels([T0, T0 + year, T0 + 2 * year], UTC, year) == ["Sep 2026", "Sep 2027", "Sep 2028"]
+    week = 7 * 24 * HOUR
+    assert words.labels([T0, T0 + week], UTC, week) == ["21 Sep", "28 Sep"]
 
 
 @pytest.mark.parametrize(
