@@ -12,6 +12,7 @@ from kernels import compiler
 from offhook import filters, settings
 from offhook.bounds import WARNING_LINES
 from offhook.errors import DONE, FAILED, UsageError
+from offhook.inputs import say_unread
 from offhook.output.destination import destination
 from offhook.output.writer import Row, Writer
 from offhook.pingers import merged
@@ -83,6 +84,7 @@ def run(options: argparse.Namespace) -> int:
     live = "-" in options.files
     want = frozenset({selection.want})
     analysis = Analysis(options.files, chosen, want=want | KEPT if options.db else want)
+    say_unread(analysis.unread)
     shown = Shown()
     with _store(options.db, chosen, live=live) as keeper, destination(options.output) as out:
         writer = _writer(options, out, selection.kind, clock, live=live)
@@ -101,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
         _warn(analysis.summary.warnings)
     if keeper:
         print(f"offhook: {clean(keeper.summary())}", file=sys.stderr)
-    return FAILED if options.strict and analysis.summary.warnings else DONE
+    return FAILED if analysis.unread or (options.strict and analysis.summary.warnings) else DONE
 
 
 def collect_seldom() -> None:

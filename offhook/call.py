@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from offhook import settings
 from offhook.bounds import WARNING_LINES
 from offhook.errors import DONE, FAILED, UsageError
+from offhook.inputs import say_unread
 from offhook.output.call.story import CallStory
 from offhook.output.call.viewer import Viewer
 from offhook.output.csv_rows import CsvRows
@@ -26,12 +27,13 @@ def run_analyze(options: argparse.Namespace) -> int:
     chosen = settings.load(options)
     clock = Clock(options.timezone or chosen.offhook.timezone)
     say_when_compiling()
-    stories, warnings = in_captures(options.files, chosen, options.call)
+    stories, found = in_captures(options.files, chosen, options.call)
+    say_unread(found.unread)
     opens = ["offhook", "analyze", *map(shlex.quote, options.files), "--call="]
     _show(stories, options, clock, opens)
-    for warning in warnings[:WARNING_LINES]:
+    for warning in found.warnings[:WARNING_LINES]:
         print(f"offhook: {clean(warning)}", file=sys.stderr)
-    return FAILED if options.strict and warnings else DONE
+    return FAILED if found.unread or (options.strict and found.warnings) else DONE
 
 
 def run_call(options: argparse.Namespace) -> int:

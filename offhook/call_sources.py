@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from offhook.cut import cut
+from offhook.cut import Cut, cut
 from offhook.output.call.story import CallStory
 from offhook.rows import WindowRow
 from offhook.settings import Settings
 from schemas.cdr import CallRecord
 
 
-def in_captures(paths: Sequence[str], settings: Settings, call: str) -> tuple[list[CallStory], list[str]]:
-    """The calls with the Call-ID `call`, or the one with that cdr_id, in order of start; and warnings.
+def in_captures(paths: Sequence[str], settings: Settings, call: str) -> tuple[list[CallStory], Cut]:
+    """The calls with the Call-ID `call`, or the one with that cdr_id, by start; and their cut.
 
     The beginning of either does where it is unambiguous. Several calls have one Call-ID where their From
     tags differ. Raises CommandError where there is none.
@@ -22,7 +22,7 @@ def in_captures(paths: Sequence[str], settings: Settings, call: str) -> tuple[li
         CallStory(record, _windows_of(record, found.windows), messages)
         for record in sorted(named or found.records, key=_start)
     ]
-    return stories, found.warnings
+    return stories, found
 
 
 def _start(record: CallRecord) -> tuple[int, str]:

@@ -8,6 +8,7 @@ from offhook import settings
 from offhook.bounds import WARNING_LINES
 from offhook.cut import cut
 from offhook.errors import DONE, FAILED, UsageError
+from offhook.inputs import say_unread
 from offhook.text import clean
 
 
@@ -30,6 +31,7 @@ def run_analyze(options: argparse.Namespace) -> int:
         key = cut_file.key_of(options)
     say_when_compiling()
     found = cut(options.files, options.call, settings.load(options))
+    say_unread(found.unread)
     for line in found.warnings[:WARNING_LINES]:
         _say(line)
     if options.output is not None:
@@ -37,7 +39,7 @@ def run_analyze(options: argparse.Namespace) -> int:
     if options.audio is not None:
         for line in audio.write(found, options.call, options.audio):
             _say(line)
-    return FAILED if options.strict and found.warnings else DONE
+    return FAILED if found.unread or (options.strict and found.warnings) else DONE
 
 
 def _say(line: str) -> None:

@@ -16,13 +16,12 @@ from capture.cutting.gather import Gathered, gather, renumbered
 from capture.cutting.memory import Memory, stretches
 from capture.cutting.scan import Scan
 from capture.cutting.search import directory_of
-from capture.files import open_capture
-from capture.merge import merge
 from offhook.cut_inputs import rereadable
 from offhook.cut_media import OwnMedia, Span, sharing_media, time_us
 from offhook.errors import CommandError
 from offhook.ids import LEAST, none_named, several_named
-from offhook.pipeline import SENSOR, Analysis
+from offhook.inputs import opened
+from offhook.pipeline import Analysis
 from offhook.rows import WindowRow
 from offhook.settings import Settings
 from protocols.secrets import mask_secrets
@@ -45,7 +44,7 @@ class Cut(msgspec.Struct):
     those of their streams; `sharing` the Call-IDs of other calls that share one of them, whose SIP is here
     too; `frames` what carried it, in capture order; `heard` the SIP messages, media,
     RTCP and other datagrams in these frames (with secrets as captured), in the order they were completed;
-    `last_ns` the time of the latest frame of the whole capture.
+    `last_ns` the time of the latest frame of the whole capture; `unread` which of several could not be read.
     """
 
     call_id: str
@@ -56,6 +55,7 @@ class Cut(msgspec.Struct):
     heard: list[Heard]
     last_ns: int
     warnings: list[str]
+    unread: list[str]
 
     @property
     def messages(self) -> list[SipPacket]:
@@ -97,7 +97,17 @@ def _cut(cutter: "_Cutter", call_id: str) -> Cut:
     kept = _belonging(gathered, {wanted, *map(encoded, sharing)}, records)
     streams = {stream.stream_id for record in records for stream in record.streams}
     windows = [window for window in windows if window.stream_id in streams]
-    return Cut(name, records, windows, sharing, kept.frames, kept.heard, cutter.last_ns, cutter.warnings)
+    return Cut(
+        name,
+        records,
+        windows,
+        sharing,
+        kept.frames,
+        kept.heard,
+        cutter.last_ns,
+        cutter.warnings,
+        cutter.unread,
+    )
 
 
 def encoded(call_id: str) -> bytes:
@@ -113,6 +123,7 @@ class _Cutter:
         self._paths, self._names = paths, names
         self._settings = settings
         self.warnings: list[str] = []
+        self.unread: list[str] = []
         self._memory = Memory()
         scan = Scan(stretches(self._source()), settings.capture.sip_ports, memory=self._memory)
         self._directory = directory_of(scan, Directory(settings.calls.related_headers))
@@ -130,7 +141,7 @@ class _Cutter:
         if len(found) == 1:
             return found[0]
         if not found:
-            raise CutError(none_named(text, ", ".join(self._names)))
+            raise CutError("; ".join([none_named(text, ", ".join(self._names)), *self.unread[:1]]))
         raise CutError(several_named(text, [call_id.decode("utf-8", "replace") for call_id in found]))
 
     def gather(self, wanted: bytes) -> Gathered:
@@ -178,7 +189,7 @@ class _Cutter:
         return Scan(walk, self._settings.capture.sip_ports, endpoints, call_ids)
 
     def _source(self) -> Source:
-        source = merge([open_capture(path, sensor=SENSOR) for path in self._paths])
+        source, self.unread = opened(self._paths)
         self.warnings = source.warnings
         return source
 

@@ -7,11 +7,10 @@ from typing import Final
 import msgspec
 
 from capture.block import Source
-from capture.files import open_capture
-from capture.merge import merge
 from capture.publisher import Publisher
 from capture.sensor import Batch, Sensor
 from offhook.collect import Collector, Row
+from offhook.inputs import SENSOR, opened
 from offhook.report import Progress, Summary
 from offhook.settings import Settings
 from schemas.sip_messages import SipBatch
@@ -23,14 +22,14 @@ STDIN: Final = "-"
 
 ACCOUNT: Final = "local"
 SITE: Final = "local"
-SENSOR: Final = "file"
 """Who a capture on the desk belongs to."""
 
 
 class Analysis:
     """Captures in, rows out: calls, streams, windows or messages, as `want` names them.
 
-    Several files are one sensor, merged by time. `summary` is complete after the last row; `progress` moves
+    Several files are one sensor, merged by time; those of several that cannot be read are left out, with a
+    line in `unread`. `summary` is complete after the last row; `progress` moves
     while iterating, and `on_progress` is told; `on_sip` is told of every batch of SIP as captured.
     """
 
@@ -43,14 +42,17 @@ class Analysis:
         encode: bool = False,
         source: Source | None = None,
     ) -> None:
-        """Open the captures; CaptureError where one cannot be read. `encode`: events pass the codec.
+        """Open the captures; CaptureError where none can be read. `encode`: events pass the codec.
         `source`: take its frames instead."""
         self.settings, self.want = settings, want
         self.progress = Progress()
         self.on_progress: Callable[[Progress], None] | None = None
         self.on_sip: Callable[[SipBatch], None] | None = None
         self.summary = Summary()
-        self._source = source or merge([open_capture(path, sensor=SENSOR) for path in paths])
+        self.unread: list[str] = []
+        if source is None:
+            source, self.unread = opened(paths)
+        self._source = source
         self.progress.bytes_total = self._source.bytes_total
         self._sensor = Sensor(ACCOUNT, SITE, SENSOR, settings=settings.capture)
         self._collector = Collector(want, live=STDIN in paths)

@@ -7,8 +7,6 @@ from itertools import chain
 
 import msgspec
 
-from capture.files import open_capture
-from capture.merge import merge
 from offhook.bounds import (
     EXPLAIN_ANNOUNCEMENTS,
     EXPLAIN_CALL_IDS,
@@ -18,7 +16,8 @@ from offhook.bounds import (
 )
 from offhook.explain.flows import End
 from offhook.explain.survey import Survey, Surveyed
-from offhook.pipeline import SENSOR, Analysis
+from offhook.inputs import opened
+from offhook.pipeline import Analysis
 from offhook.settings import Settings
 from protocols import sdp, sip
 from schemas.cdr import CallRecord, StreamRecord
@@ -59,6 +58,7 @@ class Evidence:
         self.survey = Survey()
         self.counters: dict[str, int] = {}
         self.warnings: list[str] = []
+        self.unread: list[str] = []
         self.sip_ports: frozenset[int] = frozenset()
         self.pairs: dict[tuple[str, str], Pair] = {}
         self.sides: dict[str, int] = {}  # Call-ID: requests seen, responses seen
@@ -71,10 +71,11 @@ class Evidence:
 
     @classmethod
     def of(cls, paths: Sequence[str], settings: Settings) -> "Evidence":
-        """Read captures; CaptureError where one cannot be."""
+        """Read captures; CaptureError where none can be."""
         found = cls()
         found.sip_ports = frozenset(settings.capture.sip_ports)
-        source = Surveyed(merge([open_capture(path, sensor=SENSOR) for path in paths]), found.survey)
+        captures, found.unread = opened(paths)
+        source = Surveyed(captures, found.survey)
         wanted = frozenset({"calls", "streams", "registrations"})
         analysis = Analysis(paths, settings, want=wanted, source=source)
         analysis.on_sip = found.hear

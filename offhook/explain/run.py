@@ -17,6 +17,7 @@ from offhook.explain.signalling import signalling_findings
 from offhook.explain.silence import Media
 from offhook.explain.strangers import stranger_findings
 from offhook.explain.words import count
+from offhook.inputs import say_unread
 from offhook.output.csv_rows import CsvRows
 from offhook.output.destination import destination
 from offhook.output.json_lines import JsonLines
@@ -30,6 +31,7 @@ def run(options: argparse.Namespace) -> int:
     if options.files.count("-") > 1:
         raise UsageError("standard input (-) can be read once")
     evidence = Evidence.of(options.files, settings.load(options))
+    say_unread(evidence.unread)
     findings, well = explain(evidence, options.call)
     with destination(options.output) as out:
         if options.format == "table":
@@ -37,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         else:
             _write_rows(findings, options.format, out)
         out.flush()
-    return FAILED if options.strict and evidence.warnings else DONE
+    return FAILED if evidence.unread or (options.strict and evidence.warnings) else DONE
 
 
 def explain(evidence: Evidence, call: str | None = None) -> tuple[Sequence[Finding], str]:

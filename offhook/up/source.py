@@ -15,7 +15,8 @@ from capture.settings import CaptureSettings
 from capture.wire.listening import Listening
 from offhook import __version__
 from offhook.errors import CommandError, UsageError
-from offhook.pipeline import ACCOUNT, SENSOR, SITE, STDIN
+from offhook.inputs import SENSOR
+from offhook.pipeline import ACCOUNT, SITE, STDIN
 
 INTERFACE: Final = "interface:"
 """Before the name of an interface, where a file has its path."""

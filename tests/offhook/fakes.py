@@ -270,6 +270,7 @@ class FakeAnalysis:
     def __init__(self, rows: dict[str, list[Any]], summary: Summary, want: frozenset[str]) -> None:
         self._rows = [row for name in sorted(want) for row in rows[name]]
         self.summary = summary
+        self.unread: list[str] = []
         self.progress = Progress(0, 100, 0)
         self.on_progress: Callable[[Progress], None] | None = None
 
