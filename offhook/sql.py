@@ -26,6 +26,9 @@ _STREAMED: Final = {
 }
 """Formats whose header is asked for apart, so that the embedded engine can give the rows as they come."""
 
+_SYNTAX: Final = 62
+"""ClickHouse's code of a syntax error."""
+
 _COPY_BYTES: Final = 1 << 20
 
 
@@ -34,13 +37,18 @@ def run(options: argparse.Namespace) -> int:
     statement = _statement(options.statement)
     if not options.write and sql.writes_file(statement):
         raise UsageError("INTO OUTFILE writes a file: use --write, or redirect the output")
-    with for_statements(options.db, write=options.write) as client:
+    if not options.write and sql.is_several(statement):
+        raise UsageError("one statement at a time: there is a ; between two")
+    given = sql.settings(statement)
+    with for_statements(options.db, write=options.write, settings=given) as client:
         if options.write and not sql.has_rows(statement):
             _execute(client, statement)
-        elif _wants_table(options.format, statement):
-            _show(client, statement)
         else:
-            _copy(client, statement, options.format or _PIPE_FORMAT)
+            with _as_written(client, statement):
+                if _wants_table(options.format, statement):
+                    _show(client, statement)
+                else:
+                    _copy(client, statement, options.format or _PIPE_FORMAT)
     return DONE
 
 
@@ -61,6 +69,19 @@ def _wants_table(wanted: str | None, statement: str) -> bool:
     if wanted is not None:
         return wanted.lower() == "table"
     return sys.stdout.isatty() and not sql.has_format(statement)
+
+
+@contextlib.contextmanager
+def _as_written(client: Any, statement: str) -> Iterator[None]:
+    """A syntax error speaks of the user's statement, not of what we put around it."""
+    from clickhouse_connect.driver.exceptions import Error
+
+    try:
+        yield
+    except Error as error:
+        if error.code == _SYNTAX and not sql.has_format(statement):
+            client.raw_query(statement)
+        raise
 
 
 def _execute(client: Any, statement: str) -> None:

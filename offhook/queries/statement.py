@@ -16,6 +16,9 @@ _SKIPPED: Final = re.compile(
 )
 _OUTFILE: Final = re.compile(r"\bINTO\s+OUTFILE\b", re.IGNORECASE)
 _FORMAT: Final = re.compile(r"\bFORMAT\s+[A-Za-z]\w*(?:\s+SETTINGS\b.*)?\s*\Z", re.IGNORECASE | re.DOTALL)
+_SETTINGS: Final = re.compile(
+    r"\bSETTINGS\s+((?:\w+\s*=\s*[\w.+-]+\s*,\s*)*\w+\s*=\s*[\w.+-]+)(?:\s+FORMAT\s+\w+)?\s*\Z", re.IGNORECASE
+)
 _READS: Final = frozenset(
     {"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "CHECK", "FROM"}
 )
@@ -41,6 +44,19 @@ def is_select(statement: str) -> bool:
 def has_format(statement: str) -> bool:
     """Whether it names its output format itself."""
     return _FORMAT.search(_bare(statement)) is not None
+
+
+def settings(statement: str) -> dict[str, str]:
+    """Names and values of the SETTINGS clause at its end, where they are numbers and words."""
+    found = _SETTINGS.search(_bare(statement))
+    if found is None:
+        return {}
+    return dict(re.findall(r"(\w+)\s*=\s*([\w.+-]+)", found[1]))
+
+
+def is_several(statement: str) -> bool:
+    """Whether there are more statements than one."""
+    return ";" in _bare(statement)
 
 
 def writes_file(statement: str) -> bool:

@@ -82,6 +82,56 @@ def test_bad_sql_is_one_line_with_clickhouses_words_and_code(sql: Sql, text: str
     assert "(code " in err
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("SELECT caller FROM calls WHREE 1", "position 32 (1)"),
+        ("SELECT caller, f( FROM calls", "position 24 (calls)"),
+        ("SELECT count() FRM calls GROUP BY", "position 20 (calls)"),
+    ],
+)
+def test_a_syntax_error_speaks_of_the_statement_as_it_was_written(sql: Sql, text: str, said: str) -> None:
+    for more in ([], ["--format", "JSON"], ["--format", "table"]):
+        code, out, err = sql(text, *more)
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert said in err, more
+
+
+def test_two_statements_are_refused_in_plain_words(sql: Sql) -> None:
+    assert sql("SELECT 1; SELECT 2") == (
+        2,
+        "",
+        "offhook: one statement at a time: there is a ; between two\n",
+    )
+    assert sql("SELECT ';' AS a -- ; \n;")[:2] == (0, "a\n;\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT number FROM numbers(2) SETTINGS max_block_size = 1",
+        "SELECT number FROM numbers(2) settings max_threads=1, join_use_nulls=1",
+        "SELECT number FROM numbers(2) FORMAT TSVWithNames SETTINGS max_threads = 1",
+        "SELECT number FROM numbers(2) SETTINGS max_threads = 1 FORMAT TSVWithNames",
+    ],
+)
+def test_a_question_may_bring_settings(sql: Sql, text: str) -> None:
+    assert sql(text) == (0, "number\n0\n1\n", "")
+
+
+def test_settings_do_not_open_the_store(sql: Sql) -> None:
+    for text in (
+        "SELECT 1 SETTINGS readonly = 0",
+        "SELECT 1 SETTINGS max_threads = 1, readonly = 2",
+        "SELECT 1 SETTINGS allow_ddl = 0",
+        "DROP TABLE cdr SETTINGS max_threads = 1",
+        "SELECT * FROM file('/etc/hostname', 'LineAsString') SETTINGS max_threads = 1",
+    ):
+        code, out, err = sql(text)
+        assert (code, out, err.count("\n")) == (1, "", 1), text
+    assert sql("SELECT count() AS calls FROM cdr")[1] == "calls\n400\n"
+
+
 WRITES = [
     "DROP TABLE cdr",
     "TRUNCATE TABLE cdr",
