@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Final
@@ -29,7 +30,9 @@ class FolderLock:
         except OSError:
             holder = os.pread(self._file, 200, 0).decode("utf-8", "replace").strip()
             os.close(self._file)
-            raise InUseError(f"{folder} is in use by {holder or 'another process'}") from None
+            raise InUseError(
+                f"{folder} is in use by {holder or 'another process'}{_way_in(holder)}"
+            ) from None
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"process {os.getpid()} ({_command()})\n".encode(), 0)
 
@@ -50,8 +53,16 @@ def _check(folder: Path, *, create: bool) -> None:
         raise StoreError(f"{folder}: a folder with other things in it, and no store")
 
 
+def _way_in(holder: str) -> str:
+    """What to do where the other process answers for the store."""
+    serves = re.search(r" (serve-db|up)\)$", holder)
+    return "; ask it where it serves the store: --db clickhouse://127.0.0.1:8123" if serves else ""
+
+
 def _command() -> str:
     """The command by name alone: what follows may hold a secret."""
-    words = [Path(sys.argv[0]).name, *sys.argv[1:2]]
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.name == "__main__.py" else program.name
+    words = [name, *sys.argv[1:2]]
     shown = [word for word in words if word and not word.startswith("-")]
     return "".join(c for c in " ".join(shown)[:COMMAND_CHARACTERS] if c.isprintable()) or "python"

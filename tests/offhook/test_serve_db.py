@@ -32,6 +32,7 @@ def test_it_serves_names_its_address_holds_the_store_and_ends_when_told(tmp_path
         code, said = failed(tmp_path / "store")
         assert code == 1
         assert f"{tmp_path / 'store'} is in use by process {served.process.pid}" in said
+        assert "--db clickhouse://127.0.0.1" in said
     finally:
         assert served.stop() == 0
 

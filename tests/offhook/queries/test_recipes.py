@@ -5,17 +5,27 @@ from collections import Counter
 from pathlib import Path
 from statistics import mean
 from typing import Any
+from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from offhook.queries.store import for_statements
-from schemas.cdr import CallRecord
+from schemas.cdr import CallRecord, HoldInterval, RelatedCall
 from schemas.registrations import Registration
+from tests.offhook.fakes import CALL, T0
+from tests.offhook.queries.filling import fill
 from tests.paths import ROOT
 
 TEXT = (ROOT / "docs" / "sql.md").read_text()
 RECIPES = dict(re.findall(r"^### ([^\n]+)\n.*?^```sql\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
-MAY_BE_EMPTY = {"Where the capture itself lost packets", "Why the far side ended it"}
+MAY_BE_EMPTY = {"Where the capture itself lost packets", "Why the far side ended it"} | {
+    "Held calls",
+    "All legs of a call",
+    "Calls in progress",
+    "One caller, many numbers",
+    "Minutes abroad, against the day before",
+}
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +140,94 @@ def test_one_call(answers: dict[str, list[dict[str, Any]]], calls: list[CallReco
     found = [row["message"] for row in answers["Its SIP, message by message"]]
     events = sorted(newest.sip_events, key=lambda event: event.time)
     assert found == [event.method if event.status is None else str(event.status) for event in events]
+
+
+HOUR_US, MINUTE_US = 3_600_000_000, 60_000_000
+
+
+def told(number: int, at_us: int, **changes: Any) -> CallRecord:
+    """A call of its own, an hour on a Monday and later."""
+    return replace(
+        CALL,
+        cdr_id=str(UUID(int=number)),
+        call_id=f"{number}@told",
+        start=T0 + at_us,
+        end_time=T0 + at_us + 3 * MINUTE_US,
+        sip_events=[],
+        streams=[],
+        **changes,
+    )
+
+
+@pytest.fixture(scope="module")
+def told_answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+    """The answers of a store in which everything happened that recipes look for."""
+    robot = [told(n, n * 1_000_000, caller="+15550000", callee=f"+1202{n:03}") for n in range(1, 8)]
+    abroad = [
+        told(20, 0, caller="spy", callee="+441", connect_duration=60.0),
+        told(21, 24 * HOUR_US, caller="spy", callee="0044", connect_duration=600.0),
+        told(22, 24 * HOUR_US, caller="spy", callee="+1202", connect_duration=6000.0),
+    ]
+    again = [
+        told(30, 0, caller="a", callee="b", outcome="rejected"),
+        told(31, MINUTE_US, caller="a", callee="b", outcome="rejected"),
+        told(32, 2 * MINUTE_US, caller="a", callee="b", outcome="answered"),
+        told(33, 3 * MINUTE_US, caller="a", callee="b", outcome="answered"),
+        told(34, HOUR_US, caller="a", callee="b", outcome="answered"),
+    ]
+    hold = [
+        HoldInterval("a", T0 + MINUTE_US, T0 + 2 * MINUTE_US),
+        HoldInterval("b", T0 + 2 * MINUTE_US, None),
+    ]
+    others = [
+        told(40, 0, hold=hold),
+        told(41, 0, related=[RelatedCall("42@told", "numbers")]),
+        told(42, 0),
+        told(43, 0, complete=False),
+    ]
+    path = tmp_path_factory.mktemp("told") / "store"
+    fill(path, [*robot, *abroad, *again, *others])
+    with for_statements(str(path), write=False) as client:
+        return {title: list(client.query(text).named_results()) for title, text in RECIPES.items()}
+
+
+def test_a_robot_is_found(told_answers: dict[str, list[dict[str, Any]]]) -> None:
+    (row,) = told_answers["One caller, many numbers"]
+    assert (row["caller"], row["calls"], row["callees"]) == ("+15550000", 7, 7)
+
+
+def test_minutes_abroad_by_day(told_answers: dict[str, list[dict[str, Any]]]) -> None:
+    rows = told_answers["Minutes abroad, against the day before"]
+    assert [(row["who"], row["calls"], row["minutes"], row["more"]) for row in rows[:2]] == [
+        ("spy", 1, 10.0, 9.0),
+        ("spy", 1, 1.0, 1.0),
+    ]
+
+
+def test_what_is_tried_again(told_answers: dict[str, list[dict[str, Any]]]) -> None:
+    (row,) = (row for row in told_answers["Tried again"] if row["caller"] == "a")
+    assert (row["callee"], row["again"]) == ("b", 2)
+
+
+def test_held_calls(told_answers: dict[str, list[dict[str, Any]]]) -> None:
+    (row,) = told_answers["Held calls"]
+    assert (row["times"], row["seconds"]) == (2, 120.0)
+
+
+def test_legs(told_answers: dict[str, list[dict[str, Any]]]) -> None:
+    assert {row["call_id"] for row in told_answers["All legs of a call"]} == {"41@told", "42@told"}
+
+
+def test_calls_in_progress(told_answers: dict[str, list[dict[str, Any]]]) -> None:
+    assert [row["call_id"] for row in told_answers["Calls in progress"]] == ["43@told"]
+
+
+def test_erlangs(told_answers: dict[str, list[dict[str, Any]]]) -> None:
+    (row,) = (row for row in told_answers["Busy hour, in erlangs"] if row["calls"] == 1)
+    assert row["erlangs"] == round((CALL.duration or 0) / 3600, 2)
+
+
+def test_concurrent_calls_of_a_trunk(told_answers: dict[str, list[dict[str, Any]]]) -> None:
+    (row,) = told_answers["Concurrent calls per trunk"]
+    assert row["trunk"] == CALL.dst_ip
+    assert row["at_most"] == 7 + 1 + 3 + 4  # of each group the most at once, in the third minute
