@@ -5,7 +5,8 @@ of a large store it is slow; so the ids of the page are found without it among a
 versions of those ids alone are compared: one that is not the newest falls out. Sorted by time, days are
 asked one after the other, two at once, four ..., until the page is full; the first day by hours if it is
 large. Where the first of them do not fill it, rows are rare: then the others are asked through the indexes
-of digits, if there is a number in the filter.
+of digits, if there is a number in the filter. In another order all days are asked at once, through the
+indexes where a number of many digits is asked for.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from offhook.queries.records import (
     read_window,
 )
 from offhook.queries.selection import CallSelection, RowSelection
-from offhook.queries.sorting import Sort
+from offhook.queries.sorting import SORTED_BY, Sort
 from schemas.cdr import CallRecord
 
 if TYPE_CHECKING:
@@ -110,6 +111,27 @@ class Place(msgspec.Struct, frozen=True):
 def calls_page(client: Client, selection: CallSelection, sort: Sort, place: Place, *, children: bool) -> Page:
     """A page of calls, each in its newest version; without `children` the records have none."""
     wanted = place.offset + place.limit + 1
+    if selection.sharp and not sort.by_time:
+        ids = _ids_by_index(client, selection, sort, wanted)
+    else:
+        ids = _ids_by_days(client, selection, sort, wanted)
+    chosen = ids[place.offset : place.offset + place.limit]
+    return Page(
+        list(calls_by_id(client, chosen, children=children)),
+        place.number,
+        place.offset + 1,
+        len(ids) >= wanted,
+    )
+
+
+def _ids_by_index(client: Client, selection: CallSelection, sort: Sort, wanted: int) -> list[Id]:
+    """The first calls of all, which are few, as an index tells where they are."""
+    rows = selection.rows(f"{_ID}, {sort.expression} AS {SORTED_BY}", "1", by_index=True)
+    return _ids(client, f"SELECT {_ID} FROM ({rows})", selection.parameters, sort.of_selected, wanted)
+
+
+def _ids_by_days(client: Client, selection: CallSelection, sort: Sort, wanted: int) -> list[Id]:
+    """The first calls, of ever more days where the order is by time."""
     known = _known_days(client, sort)
     spans = _spans(known, sort, growth=2)
     ids = _ids(client, selection.rows(_ID, next(spans, "1")), selection.parameters, sort, wanted)
@@ -121,13 +143,7 @@ def calls_page(client: Client, selection: CallSelection, sort: Sort, place: Plac
             break
         rows = selection.rows(_ID, days, by_index=rare)
         ids += _ids(client, rows, selection.parameters, sort, wanted - len(ids))
-    chosen = ids[place.offset : place.offset + place.limit]
-    return Page(
-        list(calls_by_id(client, chosen, children=children)),
-        place.number,
-        place.offset + 1,
-        len(ids) >= wanted,
-    )
+    return ids
 
 
 def calls_by_id(client: Client, ids: Sequence[Id], *, children: bool) -> Iterator[Any]:

@@ -46,6 +46,11 @@ class CallSelection:
         """Whether an index can tell where the rows are, if they are few."""
         return self._look_up is not None
 
+    @property
+    def sharp(self) -> bool:
+        """Whether few rows are likely to match: a number of many digits is asked for."""
+        return self._look_up is not None and self._look_up.sharp
+
     def rows(self, columns: str, days: str, *, by_index: bool = False) -> str:
         """A statement that selects rows of `cdr` of some days; `by_index` where they are few.
 

@@ -38,6 +38,10 @@ _TIE: Final[dict[type, tuple[str, ...]]] = {
 }
 
 
+SORTED_BY: Final = "sorted_by"
+"""The name of what rows are sorted by, where only what was selected of them is known."""
+
+
 class Sort(msgspec.Struct, frozen=True):
     """By one expression, unknown values last, then by time and id, so that pages do not overlap."""
 
@@ -57,6 +61,11 @@ class Sort(msgspec.Struct, frozen=True):
         nulls = "" if self.by_time else " NULLS LAST"  # of a time, which is known, they would cost
         rest = [tie for tie in self.ties if tie != self.expression]
         return ", ".join([f"{self.expression} {way}{nulls}", *(f"{tie} {way}" for tie in rest)])
+
+    @property
+    def of_selected(self) -> "Sort":
+        """The same order of rows that were selected with the expression as SORTED_BY."""
+        return self if self.by_time else Sort(SORTED_BY, self.descending, self.ties)
 
 
 def parse_sort(text: str, kind: type[msgspec.Struct]) -> Sort:

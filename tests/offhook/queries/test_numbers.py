@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from offhook import filters
-from offhook.queries.page import Place, calls_page
+from offhook.queries.page import Place, _ids_by_days, calls_page
 from offhook.queries.selection import CallSelection
 from offhook.queries.sorting import parse_sort
 from offhook.queries.store import asked
@@ -97,6 +97,16 @@ def test_any_pattern_finds_the_calls_it_matches(
                 page = calls_page(client, selection, order, Place(500), children=False)
                 assert [(call.start, call.cdr_id) for call in page.rows] == first, expression
                 assert not page.more
+            by_mos = parse_sort(data.draw(st.sampled_from(["mos", "duration:desc", "loss"])), CallRecord)
+            sorted_otherwise = calls_page(client, selection, by_mos, Place(500), children=False)
+            found = list(sorted_otherwise.rows)
+            assert sorted((call.start, call.cdr_id) for call in found) == wanted, expression
+            known_by_days = _ids_by_days(client, selection, by_mos, 501)
+            assert [(call.start, call.cdr_id) for call in found] == known_by_days, expression
+            if len(wanted) > 2:
+                second = calls_page(client, selection, by_mos, Place(2, 2), children=False)
+                assert [call.cdr_id for call in second.rows] == [call.cdr_id for call in found[2:4]]
+                assert second.more == (len(wanted) > 4)
 
 
 def test_an_index_spares_what_has_no_such_number(store: Path) -> None:
@@ -115,6 +125,24 @@ def test_an_index_spares_what_has_no_such_number(store: Path) -> None:
             ).result_rows
             parts = sum(row[2] for row in explained)
             assert parts < DAYS // 2, expression  # of two a day
+
+
+@pytest.mark.parametrize("sort", ["mos", "duration:desc", "loss"])
+def test_an_index_is_asked_in_every_order(store: Path, monkeypatch: pytest.MonkeyPatch, sort: str) -> None:
+    asked_for: list[bool] = []
+    plain = CallSelection.rows
+
+    def noted(self: CallSelection, columns: str, days: str, *, by_index: bool = False) -> str:
+        asked_for.append(by_index)
+        return plain(self, columns, days, by_index=by_index)
+
+    monkeypatch.setattr(CallSelection, "rows", noted)
+    with asked(str(store)) as client:
+        for expression, wanted in {"number=998123456*": True, "number=1*": False, "code=486": False}.items():
+            selection = CallSelection([expression], UTC)
+            calls_page(client, selection, parse_sort(sort, CallRecord), Place(50), children=False)
+            assert asked_for == [wanted], expression
+            asked_for.clear()
 
 
 def test_what_is_looked_up_is_part_of_what_is_asked() -> None:
