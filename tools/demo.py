@@ -14,14 +14,16 @@ OFFHOOK: Final = ".venv/bin/offhook"
 
 NEXT: Final = f"""
 What to try next
-  {OFFHOOK} analyze --filter 'mos<3.6' demo/calls.pcap              the calls that sounded bad
-  {OFFHOOK} analyze --rows windows --filter 'side=a,loss>5' demo/calls.pcap   quality, ten seconds a row
-  {OFFHOOK} analyze --rows streams {REAL}
-  {OFFHOOK} analyze --format json demo/calls.pcap | head -n 1 | python3 -m json.tool
-  {OFFHOOK} analyze --filter 'outcome=rejected|cancelled' --format csv -o failed.csv demo/calls.pcap
-  {OFFHOOK} analyze YOUR.pcap                                         your own capture
+  the calls that sounded bad           {OFFHOOK} analyze --filter 'mos<3.6' demo/calls.pcap
+  the worst of them, drawn             {OFFHOOK} analyze --call {{worst}} demo/calls.pcap
+  why something of it is missing       {OFFHOOK} analyze --call {{worst}} --explain demo/calls.pcap
+  that call as a capture for Wireshark {OFFHOOK} analyze --call {{worst}} -o one.pcap demo/calls.pcap
+  failed calls for a spreadsheet       {OFFHOOK} analyze --filter 'outcome=rejected|cancelled' --format csv demo/calls.pcap
+  streams, as Wireshark counts them    {OFFHOOK} analyze --rows streams {REAL}
+  everything known of a call           {OFFHOOK} analyze --format json {REAL} | python3 -m json.tool
+  your own capture                     {OFFHOOK} analyze YOUR.pcap
 docs/guide.md explains every filter, setting and field. `make setup` adds sound, the store and Kafka.
-"""
+"""  # noqa: E501 - one command a line, to be copied
 
 
 def analyze(*arguments: str) -> int:
@@ -31,11 +33,15 @@ def analyze(*arguments: str) -> int:
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
-def compare(capture: Path, truth: Path) -> list[str]:
-    """One line for each figure that is not as the capture was made."""
+def records_of(capture: Path) -> dict[str, Any]:
+    """The records of a capture by Call-ID."""
     command = [sys.executable, "-m", "offhook.main", "analyze", "--format", "json", str(capture)]
     lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout.splitlines()
-    records: dict[str, Any] = {record["call_id"]: record for record in map(json.loads, lines)}
+    return {record["call_id"]: record for record in map(json.loads, lines)}
+
+
+def compare(records: dict[str, Any], truth: Path) -> list[str]:
+    """One line for each figure that is not as the capture was made."""
     wanted = json.loads(truth.read_text())
     wrong = [f"{len(records)} calls found, {len(wanted)} were made"] if len(records) != len(wanted) else []
     for call in wanted:
@@ -46,18 +52,25 @@ def compare(capture: Path, truth: Path) -> list[str]:
     return wrong
 
 
+def worst_of(records: dict[str, Any]) -> str:
+    """The id, as tables show it, of the call that sounded worst."""
+    heard = [record for record in records.values() if record["mos"] is not None]
+    return str(min(heard, key=lambda record: record["mos"])["cdr_id"])[:8]
+
+
 def main() -> int:
     """Make, analyse, compare, and say what to try next."""
     folder = ROOT / "demo"
     print("Making demo/calls.pcap: fifty calls, some bad, and demo/truth.json, what was made.")
     demo.main([str(folder)])
     codes = [analyze("demo/calls.pcap"), analyze(REAL)]
-    wrong = compare(folder / "calls.pcap", folder / "truth.json")
+    records = records_of(folder / "calls.pcap")
+    wrong = compare(records, folder / "truth.json")
     for line in wrong:
         print(line)
     if not wrong:
         print("\nEvery call of demo/calls.pcap came out as it was made: parties, outcome, packets, loss.")
-    print(NEXT)
+    print(NEXT.format(worst=worst_of(records)))
     return 1 if wrong or any(codes) else 0
 
 
