@@ -126,6 +126,9 @@ RING_MB = 64
 
 RING_MB_MAX = 2048
 
+ORDER_BYTES_MAX = 1 << 28
+"""The largest file that is looked over beforehand for packets out of order; a second look costs 5 % there."""
+
 CLOCK_JUMP_US = 60_000_000
 """A larger jump of packet time is a clock step, or one bad time."""
 

@@ -41,6 +41,11 @@ class CaptureSource:
         self._begin = begin
         self._begun = begun
 
+    @property
+    def lasting(self) -> bool:
+        """Whether frames stay where they are after the next block: of a mapped file."""
+        return self._begun is None and isinstance(self._begin(Damage(self.name)), MappedFeed)
+
     def __iter__(self) -> Iterator[Block]:
         """Yield the blocks; raises CaptureError when the outside fails on the way."""
         damage = self._begun or Damage(self.name)

@@ -8,6 +8,7 @@ from capture.block import Source
 from capture.errors import CaptureError
 from capture.files import open_capture
 from capture.merge import merge
+from capture.reorder import in_order
 from offhook.text import clean
 
 SENSOR: Final = "file"
@@ -19,16 +20,23 @@ def opened(paths: Sequence[str]) -> tuple[Source, list[str]]:
 
     Raises CaptureError where nothing can.
     """
-    sources, unread = [], []
+    sources, unread = readable(paths)
+    return merge(sources), unread
+
+
+def readable(paths: Sequence[str]) -> tuple[list[Source], list[str]]:
+    """As `opened`, each file by itself, its packets in order of time."""
+    sources: list[Source] = []
+    unread = []
     for path in paths:
         try:
-            sources.append(open_capture(path, sensor=SENSOR))
+            sources.append(in_order(open_capture(path, sensor=SENSOR)))
         except CaptureError as error:
             unread.append(str(error))
     if paths and not sources:
         others = f" (and {len(unread) - 1} more cannot be read)" if len(unread) > 1 else ""
         raise CaptureError(unread[0] + others)
-    return merge(sources), unread
+    return sources, unread
 
 
 def say_unread(unread: Sequence[str]) -> None:

@@ -88,13 +88,23 @@ def _clock(evidence: Evidence) -> Iterator[Finding]:
                 f"{count(survey.steps_back, 'step')} back in time between two packets, by "
                 f"{survey.longest_step_us / 1e6:,.1f} s at most; first after {when(survey.first_step_us)}"
             )
+        title = "the capture's clock is not to be trusted"
+        advice = (
+            "times, durations and jitter around it are wrong: run NTP with slewing where it was captured, "
+            "and give the files of several hosts as several files"
+        )
+        if survey.reordered and not bad:
+            title = "the capture's packets were not in order of time, and read in that order"
+            advice = (
+                "nothing, where captures were appended; but where a clock was set back, the calls then going "
+                "on are broken in two: run NTP with slewing where it was captured"
+            )
         yield finding(
             "clock-problems",
             LOW,
-            "the capture's clock is not to be trusted",
+            title,
             lines,
-            "times, durations and jitter around it are wrong: run NTP with slewing where it was captured, "
-            "and give the files of several hosts as several files",
+            advice,
             first_us=survey.first_step_us,
         )
 

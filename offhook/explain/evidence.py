@@ -7,6 +7,8 @@ from itertools import chain
 
 import msgspec
 
+from capture.merge import merge
+from capture.reorder import Reordered
 from offhook.bounds import (
     EXPLAIN_ANNOUNCEMENTS,
     EXPLAIN_CALL_IDS,
@@ -16,7 +18,7 @@ from offhook.bounds import (
 )
 from offhook.explain.flows import End
 from offhook.explain.survey import Survey, Surveyed
-from offhook.inputs import opened
+from offhook.inputs import readable
 from offhook.pipeline import Analysis
 from offhook.settings import Settings
 from protocols import sdp, sip
@@ -74,14 +76,18 @@ class Evidence:
         """Read captures; CaptureError where none can be."""
         found = cls()
         found.sip_ports = frozenset(settings.capture.sip_ports)
-        captures, found.unread = opened(paths)
-        source = Surveyed(captures, found.survey)
+        files, found.unread = readable(paths)
+        source = Surveyed(merge(files), found.survey)
         wanted = frozenset({"calls", "streams", "registrations"})
         analysis = Analysis(paths, settings, want=wanted, source=source)
         analysis.on_sip = found.hear
         for row in analysis:
             found.take(row)
         found.counters, found.warnings = analysis.summary.counters, analysis.summary.warnings
+        for file in files:
+            if isinstance(file, Reordered):
+                found.survey.read_in_order(file.times)
+                found.warnings.remove(file.said)
         return found
 
     def take(self, row: object) -> None:

@@ -45,6 +45,7 @@ class Survey:
         self.steps_back = 0  # packets over a second older than the one before
         self.longest_step_us = 0
         self.first_step_us: int | None = None  # time before the first of them
+        self.reordered = False  # they were put in order before
         self.unreachable: Counter[End] = Counter()  # of UDP, by who was asked
         self.flows_omitted = 0
         self._time_us: int | None = None  # of the last packet
@@ -87,6 +88,12 @@ class Survey:
             if self.first_step_us is None:
                 self.first_step_us = int(times[back[0]] - steps[back[0]])
         self._time_us = int(times[-1])
+
+    def read_in_order(self, times_ns: Any) -> None:
+        """A file's packets were put in order of time; these are their times as it has them."""
+        self.reordered = True
+        self._time_us = None
+        self._watch(times_ns // 1000)
 
     def _snaps(self, block: Block, headers: Headers, kinds: Any, times: Any) -> None:
         cut = block.captured < block.original

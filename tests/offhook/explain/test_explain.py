@@ -250,6 +250,8 @@ def test_a_clock_that_goes_back(tmp_path: Path) -> None:
     clock = by_code(findings(tmp_path / "both.pcap"))["clock-problems"]
     assert clock.severity == LOW
     assert clock.evidence[0].startswith("1 step back in time between two packets, by 3,")
+    assert "read in that order" in clock.title
+    assert "capture-damaged" not in by_code(findings(tmp_path / "both.pcap"))
 
 
 def test_a_link_that_was_silent_is_no_clock_problem(tmp_path: Path) -> None:
