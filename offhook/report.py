@@ -28,14 +28,15 @@ class Shown(msgspec.Struct):
 class Summary(msgspec.Struct):
     """A run after its end.
 
-    `packets` counts packets by kind (sip, rtp, rtcp ...). `counters` holds every discard, late event and
-    eviction by name, `meanings` says each name in words. `warnings` are lines for the reader, damage with
+    `packets` counts all of the capture's, `counters` those of each kind (sip, rtp, rtcp ...), one that was
+    taken apart (a fragment, say) beside what was found in it. `counters` also holds every discard, late event
+    and eviction by name, `meanings` says each name in words. `warnings` are lines for the reader, damage with
     file and byte offset. Times are µs of packet time, `cpu_s` seconds of processor time.
     """
 
     calls: int = 0
     streams: int = 0
-    packets: dict[str, int] = {}
+    packets: int = 0
     counters: dict[str, int] = {}
     meanings: dict[str, str] = {}
     warnings: list[str] = []

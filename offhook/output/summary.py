@@ -20,9 +20,9 @@ def summary_lines(summary: Summary, shown: Shown, clock: Clock) -> Iterator[str]
         yield "flags"
         yield from _counters(shown.flags, FLAGS)
     counted = sort_out(summary.counters)
-    if packets := {kind: n for kind, n in (summary.packets | counted.packets).items() if n}:
-        yield f"{_count(sum(packets.values()), 'packet')}"
-        named = ((kind.replace("_", " "), n) for kind, n in sorted(packets.items(), key=_largest))
+    if summary.packets:
+        yield _count(summary.packets, "packet")
+        named = ((kind.replace("_", " "), n) for kind, n in sorted(counted.packets.items(), key=_largest))
         yield "  " + ", ".join(f"{n:,} {kind}" for kind, n in named)
     if counted.outside:
         yield "SIP outside of calls"
