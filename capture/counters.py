@@ -26,7 +26,10 @@ DISCARDS: Final[dict[int, tuple[str, str]]] = {
     at.COUNT_MALFORMED: ("malformed", "packets with a header that contradicts itself"),
     at.COUNT_TRUNCATED: ("truncated", "packets that the capture cut inside a header"),
     at.COUNT_COPIES: ("capture_copies", "RTP packets dropped: the same packet was captured again"),
-    at.COUNT_MISORDERED: ("misordered", "packets over 1 s older than one captured before them"),
+    at.COUNT_MISORDERED: (
+        "misordered",
+        "packets over 1 s older than one captured before them (`reordercap` puts a file in order)",
+    ),
     at.COUNT_FLOWS_EVICTED: ("flows_evicted", "RTP flows forgotten: more than flows_max at once"),
     at.COUNT_FLOWS_REFUSED: ("flows_refused", "packets of new RTP flows dropped: the flow table is full"),
 }
@@ -36,7 +39,7 @@ OTHERS: Final[dict[str, str]] = {
     "sip_keepalives": "keep-alives on SIP connections: line ends or zeros alone",
     "not_sip": "packets on SIP ports that are not SIP",
     "bad_time": "packets whose time is far from those around them; given the time of the packet before",
-    "clock_steps": "jumps of packet time by over 60 s",
+    "clock_steps": "times that packet time went back by over 60 s",
     "kernel": "packets the kernel dropped: the capture read its ring too slowly",
     "interface": "packets that the network card or its driver lost",
     "away": "packets that passed while the sensor was not running",

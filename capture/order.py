@@ -2,8 +2,8 @@
 
 A packet over 60 s away from the clock waits for the 8 packets after it. Where one of them is back at the
 old clock, those before it have a bad time: they count as `bad_time` and are given the clock's time.
-Otherwise the clock has stepped (`clock_steps`; a silence of over a minute looks the same): forward, nothing
-else changes; backward, all that was heard before is sent, the watermark stays there, and packets keep their
+Otherwise the clock has stepped: forward, nothing changes, and a silence of over a minute looks the same;
+backward (`clock_steps`), all that was heard before is sent, the watermark stays there, and packets keep their
 own time as data and follow in capture order, until time has caught up. Within these bounds the sort buffer
 of one second (the dissector's keys) puts packets in order.
 """
@@ -106,7 +106,7 @@ class Clock:
                 for _ in range(back):
                     yield _run(waiting.pop(0), head, None)
             elif len(waiting) > CLOCK_WITNESSES or ended:
-                self.steps += 1
+                self.steps += times[0] < head
                 self._head = times[0]
                 yield _run(waiting.pop(0), None, times[0])
             else:

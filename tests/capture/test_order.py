@@ -95,7 +95,7 @@ def test_a_clock_set_forward_is_believed(size: int) -> None:
         one._replace(time_ns=one.time_ns + (n >= 20) * 7200 * SECOND) for n, one in enumerate(stream(60))
     ]
     heard = listen(blocks_of(frames, size))
-    assert heard.counters == {"rtp": 60, "clock_steps": 1}
+    assert heard.counters == {"rtp": 60}
     assert [len(flow.packets) for flow in heard.flows.values()] == [20, 40]  # silent for over the idle time
 
 
@@ -122,7 +122,7 @@ def test_captures_pasted_together_end_to_end_are_read_in_file_order() -> None:
     heard = listen(blocks_of(frames, 3))
     expected = [f"{place}.{n}" for place in range(8) for n in range(2)]
     assert sorted(call_ids([one.raw for one in heard.sip])) == expected
-    assert heard.counters["clock_steps"] + heard.counters.get("bad_time", 0) >= 6
+    assert heard.counters["clock_steps"] + heard.counters.get("bad_time", 0) >= 3
 
 
 def test_a_quiet_link_is_no_bad_time() -> None:
