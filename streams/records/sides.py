@@ -126,7 +126,7 @@ def side_figures(
         heard_us=heard_us,
         first_us=streams[0].first,  # in order of their first packets
         dscp=main.info.dscp,
-        codecs=1 if len(streams) == 1 else len({view.codec for view in streams if view.codec is not None}),
+        codecs=len({codec for view in streams for codec in view.codecs}),
     )
 
 

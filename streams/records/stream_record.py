@@ -127,6 +127,15 @@ class StreamView:
         self.early = _early(call, self.last)
 
     @property
+    def codecs(self) -> Iterable[str]:
+        """Every codec that a window of the stream had most of."""
+        types = self.heard.payload_types
+        if self.udptl or len(types) < 2:
+            return () if self.codec is None else (self.codec,)
+        named = (codec_of(payload_type, self.info.payloads)[0] for payload_type in types)
+        return {codec for codec in named if codec is not None}
+
+    @property
     def digits(self) -> Iterable[Digit]:
         """The keys pressed, of a part of the stream those in it."""
         digits = self.heard.digits.values()

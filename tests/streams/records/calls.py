@@ -93,6 +93,7 @@ class Stream:
     mos: int = CLEAN
     gaps: Sequence[tuple[float, float, bool]] = ()
     payload_type: int = 8
+    last_payload_type: int | None = None  # of the last row, where it is another
     columns: dict[W, int] = field(default_factory=dict)  # of every row
     info: dict[str, Any] = field(default_factory=dict)
     digits: Sequence[tuple[float, str]] = ()
@@ -145,6 +146,8 @@ class Stream:
             row[W.WINDOW], row[W.START], row[W.END] = window, start, end
             row[W.EXPECTED], row[W.PACKETS] = expected, expected - (self.lost if window == 0 else 0)
             row[W.PAYLOAD_TYPE], row[W.PTIME] = self.payload_type, PTIME
+            if window == len(starts) - 1 and self.last_payload_type is not None:
+                row[W.PAYLOAD_TYPE] = self.last_payload_type
             row[W.ACTIVE] = end - start - silent
             row[W.JITTER_SUM], row[W.JITTER_COUNT] = 2_000_000 * expected, expected
             row[W.JITTER_MAX], row[W.DELTA_MAX] = 3_000_000, PTIME
