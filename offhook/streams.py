@@ -109,7 +109,8 @@ def _monitoring(
         return Health(age < chosen.streams.stalled_s, f"the event loop has not run for {age:.0f} s")
 
     def ready() -> Health:
-        return Health(worker.ready, "not in its group yet, or partitions are not open")
+        trouble = worker.trouble
+        return Health(trouble is None, trouble or "")
 
     return monitoring(
         http, healthy=healthy, ready=ready, samples=lambda: samples(worker, chosen.records.channels_max)
@@ -118,7 +119,7 @@ def _monitoring(
 
 def samples(worker: Worker, channels_max: int) -> Iterator[Sample]:
     """The worker's metrics."""
-    yield Sample("offhook_streams_ready", (), worker.ready)
+    yield Sample("offhook_streams_ready", (), worker.trouble is None)
     yield Sample("offhook_streams_beat_age_seconds", (), worker.watchdog.beat_age_s)
     yield Sample("offhook_channels_max", (), channels_max)
     for (stage, topic, number), lag in worker.lag().items():

@@ -14,6 +14,7 @@ from eventlog.kafka.connection import readable
 from eventlog.kafka.errors import UnavailableError, UnsettledError
 from eventlog.kafka.reader import Reader, Received
 from eventlog.kafka.settings import KafkaSettings
+from eventlog.kafka.touch import Touch
 from eventlog.kafka.wire import Wire
 from eventlog.letters import TOPIC, dead_letter, letter_place
 from eventlog.log import LogError
@@ -50,8 +51,8 @@ class KafkaDelivery:
         self.dead_letters = 0
         self.beat = clock()
         """When the loop last went round."""
-        self.trouble: str | None = "not connected to Kafka yet"
-        """Why nothing is delivered now."""
+        self._trouble: str | None = "not connected to Kafka yet"
+        self._touch = Touch(kafka)
         self._kafka, self._sink, self._settings = kafka, sink, settings
         self._mask, self._clock = mask, clock
         self._wire = Wire.of(kafka)
@@ -68,6 +69,11 @@ class KafkaDelivery:
         self._looked = clock()
         self._due = Due(sink, settings, clock)
         self._kafka_away = False
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is delivered now."""
+        return self._trouble or self._touch.trouble
 
     @property
     def expired(self) -> int:
@@ -99,13 +105,13 @@ class KafkaDelivery:
             try:
                 await self._reader.start()
             except UnavailableError as error:
-                self.trouble = str(error)
+                self._trouble = str(error)
                 if not said:
                     _log.warning("kafka is away", extra={"fields": {"why": str(error)}})
                 said = True
                 await _wait(stop, _RETRY_S)
             else:
-                self.trouble = None
+                self._trouble = None
                 return True
         return False
 
@@ -120,7 +126,7 @@ class KafkaDelivery:
             await self._go_back(stop, str(error), _RETRY_S)
             return
         if self._kafka_away:
-            self._kafka_away, self.trouble = False, None
+            self._kafka_away, self._trouble = False, None
         if due := self._due.topics(self._topics()):
             await self._deliver(stop, due)
 
@@ -159,9 +165,9 @@ class KafkaDelivery:
         applied = {where: offset for where, offset in self._applied.items() if where[0] in topics}
         self._stored |= {place: offset + 1 for place, offset in applied.items()}
         self._forget(topics)
-        if self.trouble is not None:
+        if self._trouble is not None:
             _log.info("sink delivers again")
-            self.trouble = None
+            self._trouble = None
         try:
             await self._reader.commit(applied)
         except UnsettledError as error:  # whoever has those partitions now writes the same rows again
@@ -181,9 +187,9 @@ class KafkaDelivery:
     async def _go_back(self, stop: asyncio.Event, why: str, retry_s: float) -> None:
         """Forget what is in hand, fetch nothing for a while, and read on from what is committed."""
         self.retries += 1
-        if self.trouble is None:
+        if self._trouble is None:
             _log.warning("sink waits", extra={"fields": {"why": why, "retry_s": retry_s}})
-        self.trouble = why
+        self._trouble = why
         self._sink.drop()
         self._forget(self._sink.topics)
         back = False
@@ -200,19 +206,20 @@ class KafkaDelivery:
                     self._reader.resume()
                     back = True
             except LogError as error:
-                self.trouble = str(error)
+                self._trouble = str(error)
                 until = self._clock() + _RETRY_S
                 await _wait(stop, _RETRY_S)
 
     async def _look(self) -> None:
-        """See how much there is to do, now and then."""
-        if self._clock() - self._looked < LAG_S:
+        """See whether Kafka is there, and how much there is to do, now and then."""
+        self._touch.look(self._reader.in_touch)
+        if self._clock() - self._looked < LAG_S or not self._reader.in_touch:
             return
         self._looked = self._clock()
         with suppress(LogError, KafkaError):  # a rebalance came between: another time
             ends, at = await self._reader.ends(), await self._reader.positions()
             self._stored = {place: offset for place, offset in self._stored.items() if place in ends}
-            if self._applied or self.trouble is not None:  # else commit markers alone lie between
+            if self._applied or self._trouble is not None:  # else commit markers alone lie between
                 at |= {place: min(at[place], self._stored[place]) for place in self._stored if place in at}
             self._lag = {place: max(0, end - at[place]) for place, end in ends.items() if place in at}
 

@@ -43,6 +43,9 @@ TRANSACTION_TIMEOUT_MS: Final = 10_000
 STOP_S: Final = 3.0
 """How long a client may take to close before its connections are cut."""
 
+ANSWER_S: Final = 10.0
+"""How long a reader waits for an answer about offsets. aiokafka waits for a coordinator for ever."""
+
 REGISTRY_S: Final = 10.0
 """How long a schema registry may take to answer."""
 

@@ -102,6 +102,8 @@ async def patient(ask: Callable[..., Awaitable[T]], *arguments: Any) -> T:
 def _why(error: BaseException, heard: str) -> str:
     if heard and isinstance(error, KafkaConnectionError):  # the error itself only says where
         return heard
+    if isinstance(error, asyncio.TimeoutError):
+        return "no answer in time"
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -115,7 +115,8 @@ class KafkaLog:
         try:
             step = KafkaTransaction(self.wire)
             yield step
-            self._call(self._commit(owner, step))
+            with self._publisher.waiting():
+                self._call(self._commit(owner, step))
         finally:
             self._open.discard(owner)
 
@@ -125,7 +126,8 @@ class KafkaLog:
 
     def applied_offsets(self, owner: str) -> dict[tuple[str, int], int]:
         """By topic and partition the last offset the owner has applied."""
-        return self._call(self._applied(owner))
+        with self._publisher.waiting():
+            return self._call(self._applied(owner))
 
     def close(self) -> None:
         """Disconnect; what was appended and not flushed may be lost."""

@@ -7,8 +7,10 @@ capture from a file stands still, and a live one drops at its ring, where drops 
 import asyncio
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from aiokafka.errors import KafkaTimeoutError
 
@@ -18,9 +20,13 @@ from eventlog.kafka.connection import readable
 from eventlog.kafka.errors import RefusedError, UnavailableError
 from eventlog.kafka.loop import LoopThread
 from eventlog.kafka.settings import KafkaSettings
+from eventlog.kafka.touch import Touch
 
 LINGER_MS = 5
 """How long a batch waits for more."""
+
+LOOK_S: Final = 0.5
+"""How often it is asked whether the brokers answer."""
 
 
 class _Waiting(NamedTuple):
@@ -48,13 +54,19 @@ class Publisher:
         """Records that the brokers have."""
         self.waited_s = 0.0
         """How long callers had to wait because too much was unacknowledged."""
+        self.touch = Touch(settings)
+        """Whether the brokers acknowledge what they are sent."""
         self._settings, self._thread = settings, thread
+        self._asked_at: float | None = None
+        """When the brokers were last asked, or last answered, for as long as something is not answered."""
+        self._waiting_at: float | None = None
+        """Since when a caller waits for something else of the brokers."""
         self._bound = unacknowledged_bytes
         self._held = 0
         self._failure: Exception | None = None
         self._room = threading.Condition()
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
-        self._producer, self._task = thread.call(self._start())
+        self._producer, self._tasks = thread.call(self._start())
 
     @property
     def unacknowledged_bytes(self) -> int:
@@ -72,6 +84,8 @@ class Publisher:
                 )
                 self.waited_s += time.monotonic() - began
             self._raise_failure()
+            if not self._held:
+                self._asked_at = time.monotonic()
             self._held += record.size
         self._thread.loop.call_soon_threadsafe(self._queue.put_nowait, record)
 
@@ -85,11 +99,20 @@ class Publisher:
                     f"Kafka has not acknowledged {self._held} bytes within {timeout_s} s; they are still held"
                 )
 
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """The caller waits for an answer of the brokers that does not come by this publisher."""
+        self._waiting_at = time.monotonic()
+        try:
+            yield
+        finally:
+            self._waiting_at = None
+
     def close(self) -> None:
         """Disconnect; what is not acknowledged is lost: flush first."""
         self._thread.call(self._stop())
 
-    async def _start(self) -> tuple[AIOKafkaProducer, "asyncio.Task[None]"]:
+    async def _start(self) -> tuple[AIOKafkaProducer, list["asyncio.Task[None]"]]:
         producer = idempotent_producer(self._settings, f"{self._settings.client_id}-publisher", LINGER_MS)
         try:
             with readable(self._settings, "publish"):
@@ -97,12 +120,21 @@ class Publisher:
         except BaseException:
             await end_client(producer)
             raise
-        return producer, asyncio.create_task(self._send_all(producer))
+        return producer, [asyncio.create_task(self._send_all(producer)), asyncio.create_task(self._watch())]
 
     async def _stop(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await end_client(self._producer)
+
+    async def _watch(self) -> None:
+        """See whether the brokers answer. Whoever waits for longer than a look has not been answered."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now = time.monotonic()
+            asked = [at for at in (self._asked_at, self._waiting_at) if at is not None]
+            self.touch.look(all(now - at < 2 * LOOK_S for at in asked))
 
     async def _send_all(self, producer: AIOKafkaProducer) -> None:
         """One task sends, so that a partition's records stay in order."""
@@ -132,6 +164,7 @@ class Publisher:
         with self._room:
             self.acknowledged += 1
             self._held -= size
+            self._asked_at = time.monotonic() if self._held else None
             self._room.notify_all()
 
     def _fail(self, error: BaseException) -> None:

@@ -5,11 +5,13 @@ What a member has read and not committed is read again after a restart or a reba
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, NamedTuple
 
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
+from eventlog.kafka.bounds import ANSWER_S
 from eventlog.kafka.clients import (
     AIOKafkaConsumer,
     TopicPartition,
@@ -21,6 +23,7 @@ from eventlog.kafka.connection import readable
 from eventlog.kafka.errors import KafkaLogError, UnsettledError
 from eventlog.kafka.settings import KafkaSettings
 from eventlog.kafka.state import Place
+from eventlog.kafka.touch import in_touch
 from eventlog.kafka.wire import Wire
 
 GAP_LOOKED_AT: Final = 64
@@ -108,6 +111,11 @@ class Reader:
             raise
         self._consumer = consumer
 
+    @property
+    def in_touch(self) -> bool:
+        """Whether the group's brokers are heard."""
+        return self._group is None or in_touch(self._connected())
+
     async def stop(self) -> None:
         """Leave the group (unless a fixed member) and disconnect; nothing is committed."""
         consumer, self._consumer = self._consumer, None
@@ -157,7 +165,7 @@ class Reader:
         if not offsets:
             return
         try:
-            with readable(self._settings, f"commit offsets of {self._group}"):
+            async with self._asking(f"commit offsets of {self._group}"):
                 try:
                     await consumer.commit(offsets)
                 except (CommitFailedError, IllegalStateError) as error:
@@ -168,7 +176,7 @@ class Reader:
     async def seek_back(self) -> None:
         """Read again what was not committed."""
         consumer = self._connected()
-        with readable(self._settings, f"seek back in {self._group}"):
+        async with self._asking(f"seek back in {self._group}"):
             for place in consumer.assignment():
                 at = await consumer.committed(place)
                 if at is None:
@@ -204,23 +212,24 @@ class Reader:
     async def ends(self) -> dict[Place, int]:
         """By assigned partition the offset behind its newest committed record."""
         consumer = self._connected()
-        with readable(self._settings, "ask for the newest offsets"):
+        async with self._asking("ask for the newest offsets"):
             ends = await consumer.end_offsets(list(consumer.assignment()))
         return {(self._names[place.topic], place.partition): end for place, end in ends.items()}
 
     async def positions(self) -> dict[Place, int]:
         """By assigned partition the offset that is read next; commit markers are behind it already."""
         consumer = self._connected()
-        return {
-            (self._names[place.topic], place.partition): await consumer.position(place)
-            for place in consumer.assignment()
-        }
+        async with self._asking("ask for positions"):
+            return {
+                (self._names[place.topic], place.partition): await consumer.position(place)
+                for place in consumer.assignment()
+            }
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """The oldest offset kept, and the one behind the newest committed record."""
         place = self._place(topic, partition)
         consumer = self._connected()
-        with readable(self._settings, "ask for offsets"):
+        async with self._asking("ask for offsets"):
             first = (await consumer.beginning_offsets([place]))[place]
             return first, (await consumer.end_offsets([place]))[place]
 
@@ -229,6 +238,13 @@ class Reader:
         place = self._place(topic, partition)
         self._connected().seek(place, offset)
         self._next.pop(place, None)
+
+    @asynccontextmanager
+    async def _asking(self, doing: str) -> AsyncIterator[None]:
+        """A question to the brokers; UnavailableError where they do not answer in time."""
+        with readable(self._settings, doing):
+            async with asyncio.timeout(ANSWER_S):
+                yield
 
     async def _assign(self, consumer: AIOKafkaConsumer, counts: Mapping[str, int]) -> None:
         places = []

@@ -2,7 +2,9 @@
 
 import logging
 import sys
-from collections.abc import MutableMapping
+import threading
+import time
+from collections.abc import Callable, MutableMapping
 from typing import Any, Final
 
 import structlog
@@ -12,6 +14,44 @@ NOISY: Final = (
     *("urllib3", "clickhouse_connect"),
 )
 """Libraries that log each attempt and each phase; what matters of it we say ourselves."""
+
+AGAIN_S: Final = 60.0
+"""How long a library's complaint is not repeated."""
+
+COMPLAINTS_MAX: Final = 256
+"""Different complaints that are remembered."""
+
+
+class Seldom(logging.Filter):
+    """Lets a library say the same once in AGAIN_S, with how often it wanted to meanwhile.
+
+    With its brokers away aiokafka complains hundreds of times a second.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._told: dict[tuple[str, str], tuple[float, int]] = {}
+        """By logger and text without its values: when it was said, and how often it was not since."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to say it."""
+        if not record.name.startswith(NOISY):
+            return True
+        complaint = (record.name, str(record.msg).partition("\n")[0])
+        now = self._clock()
+        with self._lock:
+            said, kept_back = self._told.get(complaint, (None, 0))
+            if said is not None and now - said < AGAIN_S:
+                self._told[complaint] = (said, kept_back + 1)
+                return False
+            if len(self._told) >= COMPLAINTS_MAX:
+                self._told.clear()
+            self._told[complaint] = (now, 0)
+        if kept_back:
+            record.fields = {"repeated": kept_back}
+        return True
 
 
 def configure(level: int = logging.INFO) -> None:
@@ -28,6 +68,7 @@ def configure(level: int = logging.INFO) -> None:
             ],
         )
     )
+    handler.addFilter(Seldom())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -88,6 +88,7 @@ class Partition:
         self._quiet: list[Event] = []
         """Events taken since the last transaction, to be taken again where that has to be."""
         self._counted: dict[str, int] = {}
+        self._troubled = False
         self._names = {shared.kafka.topic(topic): topic for topic in plan.inputs}
         self._tasks = [asyncio.create_task(self._run(self._take), name=self.name)]
         if plan.name == "calls":
@@ -273,13 +274,18 @@ class Partition:
                 except KafkaLogError as error:
                     self._forget_stage()
                     self.figures.moved = time.monotonic()  # it is Kafka that stands still, not we
-                    _log.warning(
-                        "opening again", extra={"fields": {"partition": self.name, "why": str(error)}}
-                    )
+                    self._say_trouble(str(error))
                 else:
+                    self._troubled = False
                     return True
             await asyncio.sleep(AGAIN_S)
         return False
+
+    def _say_trouble(self, why: str) -> None:
+        """Once, until it goes on: with Kafka away it is tried again several times a second."""
+        if not self._troubled:
+            _log.warning("opening again", extra={"fields": {"partition": self.name, "why": why}})
+        self._troubled = True
 
     async def _step(self, events: Sequence[Event]) -> None:
         """One step, and a transaction where it gave facts, or the last one was long ago."""

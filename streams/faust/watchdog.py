@@ -14,10 +14,17 @@ class Watchdog:
     """Looks at the event loop's beat, and at each partition that has work."""
 
     def __init__(
-        self, stalled_s: float, partitions: Callable[[], Iterable[Partition]], behind: Callable[[], set[str]]
+        self,
+        stalled_s: float,
+        partitions: Callable[[], Iterable[Partition]],
+        behind: Callable[[], set[str]],
+        away: Callable[[], bool],
     ) -> None:
-        """`behind` names the partitions of which Kafka holds more than was fetched."""
-        self._stalled_s, self._partitions, self._behind = stalled_s, partitions, behind
+        """`behind` names the partitions of which Kafka holds more than was fetched.
+
+        `away`: no broker answers, so that it is Kafka that stands still, not we.
+        """
+        self._stalled_s, self._partitions, self._behind, self._away = stalled_s, partitions, behind, away
         self._beat = time.monotonic()
         self._idle_since: dict[str, float] = {}
         self._stop = threading.Event()
@@ -57,11 +64,11 @@ class Watchdog:
         """What stands still, if anything."""
         if now - self._beat > self._stalled_s:
             return f"the event loop has not run for {now - self._beat:.0f} s"
-        behind = self._behind()
+        behind, away = self._behind(), self._away()
         parts = {part.name: part for part in self._partitions()}
         self._idle_since = {name: since for name, since in self._idle_since.items() if name in parts}
         for name, part in parts.items():
-            if not (part.waiting or name in behind):
+            if away or not (part.waiting or name in behind):
                 self._idle_since[name] = now
             since = max(part.figures.moved, self._idle_since.setdefault(name, now))
             if now - since > self._stalled_s:

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from faust.types import TP
 
 from eventlog.kafka.settings import KafkaSettings
+from eventlog.kafka.touch import Touch, in_touch
 from eventlog.kafka.wire import Wire
 from streams.bounds import BUFFERED_EVENTS
 from streams.faust.consumer import ExactConsumer, StreamsApp, install
@@ -41,7 +43,8 @@ class Worker:
         """`partitions` has the count of every topic."""
         shared = Shared(kafka, options, Wire.of(kafka), partitions)
         self.shells = [Shell(plan, shared) for plan in plans]
-        self.watchdog = Watchdog(options.stalled_s, self.partitions, self._behind)
+        self.touch = Touch(kafka)
+        self.watchdog = Watchdog(options.stalled_s, self.partitions, self._behind, self._away)
         self.app = _application(kafka, options, self.shells)
 
     def partitions(self) -> Iterator[Partition]:
@@ -50,16 +53,25 @@ class Worker:
             yield from list(shell.parts.values())
 
     @property
-    def ready(self) -> bool:
-        """Whether it is a member of the group and all its partitions are open."""
-        consumer = self._consumer
-        return consumer is not None and consumer.owner and all(part.is_open for part in self.partitions())
+    def trouble(self) -> str | None:
+        """Why it does not do its work; None: it is in its group, all its partitions are open."""
+        if self.touch.trouble:
+            return self.touch.trouble
+        if self._consumer is None or not self._consumer.owner:
+            return "not in its group yet"
+        closed = [part.name for part in self.partitions() if not part.is_open]
+        return f"not open yet: {', '.join(closed)}" if closed else None
 
     @property
     def _consumer(self) -> ExactConsumer | None:
         """Faust's consumer, once there is one: to ask the application would make it, in this thread."""
         consumer: ExactConsumer | None = self.app._consumer  # type: ignore[assignment]
         return consumer
+
+    @property
+    def _inner(self) -> Any:
+        """aiokafka's consumer, which lives in a thread of its own; None before it is made."""
+        return getattr(getattr(self._consumer, "_thread", None), "_consumer", None)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then end in good order; where Faust itself fails the process ends at once,
@@ -71,6 +83,7 @@ class Worker:
                 not stop.is_set() and not self.app.crashed and not (starting.done() and starting.exception())
             ):
                 self.watchdog.beat()
+                self.touch.look(not self._away())
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), BEAT_S)
             if not stop.is_set():
@@ -95,6 +108,11 @@ class Worker:
                     found[shell.name, topic, number] = max(0, end - part.applied(topic) - 1) if behind else 0
         return found
 
+    def _away(self) -> bool:
+        """Whether the group's brokers are not heard; not before it has met them."""
+        consumer = self._inner
+        return consumer is not None and not in_touch(consumer)
+
     def _behind(self) -> set[str]:
         return {
             part.name
@@ -110,8 +128,7 @@ class Worker:
 
         The consumer lives in a thread of its own; these are numbers it sets whole.
         """
-        thread = getattr(self._consumer, "_thread", None)
-        consumer = getattr(thread, "_consumer", None)
+        consumer = self._inner
         subscription = consumer._subscription.subscription if consumer is not None else None
         assignment = subscription.assignment if subscription is not None else None
         state = assignment.state_value(tp) if assignment is not None and tp in assignment.tps else None

@@ -85,3 +85,23 @@ def test_a_log_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert first == {"time": first["time"], "level": "info", "logger": "room", "event": "it happened",
                      "partition": "calls-0", "count": 3}  # fmt: skip
     assert second["event"] == "it failed" and "FileNotFoundError" in second["exception"]
+
+
+def test_a_library_says_the_same_once_a_minute_with_how_often_it_wanted_to() -> None:
+    now = [0.0]
+    seldom = logs.Seldom(lambda: now[0])
+
+    def says(name: str, text: str, *values: object) -> logging.LogRecord | None:
+        record = logging.LogRecord(name, logging.ERROR, "", 0, text, values, None)
+        return record if seldom.filter(record) else None
+
+    cannot = "Unable connect to node with id %s: %s"
+    assert says("aiokafka", cannot, 1, "refused")
+    assert not any(says("aiokafka", cannot, number, "refused") for number in range(300))
+    assert says("aiokafka", "Unable to update metadata from %s", [1])  # another complaint
+    assert all(says("streams.faust.partition", "opening again") for _ in range(3))  # our own are all said
+    now[0] += logs.AGAIN_S
+    again = says("aiokafka", cannot, 2, "refused")
+    assert again is not None
+    assert vars(again)["fields"] == {"repeated": 300}
+    assert not says("aiokafka", cannot, 2, "refused")

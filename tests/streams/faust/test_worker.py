@@ -51,7 +51,7 @@ async def _story(chosen: KafkaSettings) -> None:
     stop = asyncio.Event()
     running = asyncio.create_task(worker.run(stop))
     expected = len(take(CAPTURE, Way()).calls)
-    await _until(lambda: worker.ready and len(list(worker.partitions())) == len(NAMES))
+    await _until(lambda: worker.trouble is None and len(list(worker.partitions())) == len(NAMES))
     async with Reader(chosen, ["cdr"]) as reader:
         seen: set[bytes | None] = set()
         while len(seen) < expected:
