@@ -24,6 +24,7 @@ class CaptureSettings(msgspec.Struct, frozen=True, kw_only=True):
     `wire_sort_ms`: the same for packets from the wire, whose clock is one.
     `ring_mb`: memory in which the kernel keeps an interface's packets until they are read; more rides out
     longer pauses.
+    `wire_filter`: only packets that match this expression of tcpdump's leave the kernel.
     """
 
     sip_ports: tuple[int, ...] = (5060,)
@@ -32,4 +33,5 @@ class CaptureSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_digits: bool = False
     sort_buffer_ms: Annotated[int, msgspec.Meta(ge=0, le=SORT_BUFFER_MS_MAX)] = SORT_BUFFER_MS
     wire_sort_ms: Annotated[int, msgspec.Meta(ge=0, le=SORT_BUFFER_MS_MAX)] = WIRE_SORT_MS
+    wire_filter: str = ""
     ring_mb: Annotated[int, msgspec.Meta(ge=2, le=RING_MB_MAX)] = RING_MB

@@ -28,7 +28,11 @@ def run(options: argparse.Namespace) -> int:
         with closing(begun) as capture:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, capture.stop)
-            well = Health(True)
-            with monitoring(http, healthy=lambda: well, ready=lambda: well, samples=capture.samples):
+            with monitoring(
+                http,
+                healthy=lambda: Health(True),
+                ready=lambda: Health(capture.trouble is None, capture.trouble or ""),
+                samples=capture.samples,
+            ):
                 capture.publish()
     return DONE

@@ -142,9 +142,15 @@ class FileCapture:
         )
         say(self.log, report)
 
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing reaches Kafka."""
+        return self.log.publisher.touch.trouble
+
     def samples(self) -> Iterator[Sample]:
         """The capture's metrics."""
         publisher = self.log.publisher
+        yield Sample("offhook_capture_ready", (), self.trouble is None)
         yield from sensor_samples(self.sensor)
         records = publisher.acknowledged + (self._once.records if self._once else 0)
         yield Sample("offhook_capture_records", (), records)

@@ -10,7 +10,7 @@ from typing import Any
 from capture.publisher import Publisher
 from capture.wire.listening import Listening
 from eventlog.kafka.log import KafkaLog
-from offhook.health import HEALTH_S, HealthReports, drops_of, say, sensor_samples
+from offhook.health import HEALTH_S, HealthReports, drops_of, say, sensor_samples, wire_samples
 from offhook.monitoring.metrics import Sample
 from offhook.process import FLUSH_S, STOP_S, within
 from offhook.settings import Settings
@@ -63,10 +63,17 @@ class LiveCapture:
         ended = {"packets": self.sensor.packets, "drops": drops_of(self.sensor)}
         _log.info("capture ended", extra={"fields": ended})
 
+    @property
+    def trouble(self) -> str | None:
+        """Why what passes does not reach Kafka, or cannot be heard."""
+        return self.log.publisher.touch.trouble or self._listening.trouble
+
     def samples(self) -> Iterator[Sample]:
         """The capture's metrics."""
         publisher = self.log.publisher
+        yield Sample("offhook_capture_ready", (), self.trouble is None)
         yield from sensor_samples(self.sensor)
+        yield from wire_samples(self._listening)
         yield Sample("offhook_capture_records", (), publisher.acknowledged)
         yield Sample("offhook_capture_unsent_bytes", (), publisher.unacknowledged_bytes)
         yield Sample("offhook_capture_waited_seconds", (), publisher.waited_s)
@@ -81,6 +88,6 @@ class LiveCapture:
         report = self._health.next(
             unsent_bytes=self.log.publisher.unacknowledged_bytes,
             lag_ms=round(self._listening.behind_s * 1000),
-            warnings=(),
+            warnings=self._listening.warnings,
         )
         say(self.log, report)

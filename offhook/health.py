@@ -10,6 +10,7 @@ import msgspec
 
 from capture.counters import KINDS
 from capture.sensor import Batch, Sensor
+from capture.wire.listening import Listening
 from eventlog.topics import partition, routing
 from offhook import __version__
 from offhook.monitoring.metrics import Sample
@@ -133,6 +134,14 @@ def sensor_samples(sensor: Sensor) -> Iterator[Sample]:
         yield Sample(metric, (name,), count)
     if sensor.last_us is not None:
         yield Sample("offhook_capture_clock_seconds", (), sensor.last_us / 1e6)
+
+
+def wire_samples(heard: Listening) -> Iterator[Sample]:
+    """The metrics of interfaces."""
+    for name, packets in heard.packets.items():
+        yield Sample("offhook_capture_interface_packets", (name,), packets)
+    for (name, reason), packets in list(heard.lost.items()):
+        yield Sample("offhook_capture_interface_drops", (name, reason), packets)
 
 
 def memory_bytes() -> int | None:

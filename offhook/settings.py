@@ -262,6 +262,8 @@ def _from_flags(options: argparse.Namespace) -> Iterator[Setting]:
         yield Setting(section, key, value.strip(), f"--set {name.strip()}", text=True)
     if ports := getattr(options, "sip_port", []):
         yield Setting("capture", "sip_ports", ",".join(ports), "--sip-port", text=True)
+    if (expression := getattr(options, "wire_filter", None)) is not None:
+        yield Setting("capture", "wire_filter", expression, "--filter", text=True)
     if servers := getattr(options, "bootstrap", None):
         yield Setting("kafka", "bootstrap_servers", servers, "--bootstrap", text=True)
 

@@ -51,20 +51,19 @@ HONOURED: Final[dict[str, tuple[Target, Callable[[list[str]], Any]]]] = {
     "custom_headers": (("calls", "headers"), _list),
     "matchheader": (("calls", "related_headers"), _list),
     "natalias": (("media", "natalias"), _pairs),
+    "filter": (("capture", "wire_filter"), _text),
 }
 """Keys with a counterpart in our settings."""
 
 _NO_STORE: Final = "packets are not stored by this version; it reads captures"
-_NO_DATABASE: Final = "this version fills no database; write the calls with --format json or csv"
-_NO_LIVE: Final = "live capture is not part of this version; give the capture as a file or through -"
-_NO_CLOUD: Final = "nothing is sent away by this version"
+_NO_DATABASE: Final = "calls are kept in ClickHouse: analyze --db, offhook up, offhook sink"
+_NO_CLOUD: Final = "nothing is sent to a cloud by this version; sensors publish to Kafka: offhook capture"
 
 NOT_HONOURED: Final[dict[str, str]] = {
-    "id_sensor": _NO_LIVE,
-    "interface": _NO_LIVE,
-    "ringbuffer": _NO_LIVE,
-    "promisc": _NO_LIVE,
-    "filter": _NO_LIVE,
+    "id_sensor": "a sensor has a name here: offhook capture --sensor",
+    "interface": "name it in the command: offhook capture --interface, offhook up --interface",
+    "ringbuffer": "capture.ring_mb is the memory of each interface",
+    "promisc": "interfaces are always heard in promiscuous mode",
     "max_buffer_mem": "memory has fixed bounds here",
     "threading_mod": "threads are chosen by the program",
     "spooldir": _NO_STORE,

@@ -76,6 +76,14 @@ def passed(which: Interface) -> Passed:
     return Passed(0, 0)
 
 
+def hears(which: Interface) -> bool:
+    """Whether the interface is up and has a link: else nothing can pass it."""
+    try:  # refused where it is down
+        return (_KINDS / which.name / "carrier").read_text(encoding="ascii").strip() == "1"
+    except OSError:
+        return False
+
+
 def boot_id() -> str:
     """Another one after each start of the machine, when all counters begin anew."""
     try:

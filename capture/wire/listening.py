@@ -1,9 +1,10 @@
 """One life of a sensor on the wire: what it hears, flush by flush, and what was lost."""
 
+import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,13 @@ from schemas.clock import NOT_STARTED
 
 AWAY: Final = "away"
 TICK_S: Final = TICK_NS / 1e9
+LOOK_S: Final = 1.0
+"""How often interfaces are looked at."""
+
+SAY_S: Final = 60.0
+"""Least time between two lines in the log about what an interface loses."""
+
+_log = logging.getLogger(__name__)
 
 
 class Listening:
@@ -43,18 +51,24 @@ class Listening:
         self.interfaces = list(interfaces)
         self._lives = Lives(state, f"{account}/{site}/{name}")
         try:
-            self._wire = Wire(interfaces, settings.ring_mb << 20)
+            self._wire = Wire(interfaces, settings.ring_mb << 20, settings.wire_filter)
         except BaseException:
             self._lives.close()
             raise
         self._stopped = threading.Event()
-        self._lost_since_us = time.time_ns() // 1000
+        self._lost_since_us = self._wire.time.now_us
         self._lived: deque[tuple[int, Life]] = deque()
         """How far it was at these times, µs, of which not everything has been given out yet."""
         self._reached: Life | None = None
         """How far it was when all that the flushes so far hold had passed."""
         self._given: Life | None = None
         """The same of the flushes before the one in the taker's hands."""
+        self.down: frozenset[str] = frozenset()
+        """The interfaces that nothing can pass now: they are down, or without a link."""
+        self._looked_s = 0.0
+        self.lost: dict[tuple[str, str], int] = {}
+        """By interface and reason the packets that were lost before they could be read."""
+        self._told: dict[tuple[str, str], tuple[float, int]] = {}
         self.away = self._lives.missed(self._life())
         """Packets that passed since its former life."""
 
@@ -62,7 +76,26 @@ class Listening:
     def behind_s(self) -> float:
         """How long ago that passed which was read last."""
         heard_us = self._wire.heard_until_us
-        return 0.0 if heard_us == NOT_STARTED else max(0.0, time.time() - heard_us / 1e6)
+        return 0.0 if heard_us == NOT_STARTED else max(0.0, (self._wire.time.now_us - heard_us) / 1e6)
+
+    @property
+    def packets(self) -> Mapping[str, int]:
+        """Read of each interface."""
+        return self._wire.packets
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it cannot hear what it should."""
+        return f"{', '.join(sorted(self.down))}: down, or without a link" if self.down else None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is not as it should be, a line each."""
+        found = [self.trouble] if self.trouble else []
+        left_s = self._wire.time.caught_up_ns / 1e9 - time.time()
+        if left_s > 0:
+            found.append(f"the clock was set back: for {left_s:.0f} s more, calls may be without their media")
+        return found
 
     def stop(self) -> None:
         """Hear no more soon; calls stay open, for the next life."""
@@ -99,16 +132,38 @@ class Listening:
         self._wire.close()
         self._lives.close()
 
+    def _look(self) -> None:
+        """See how interfaces are, and say what changed."""
+        self._looked_s = time.monotonic()
+        down = frozenset(self._wire.down())
+        for name in sorted(down - self.down):
+            _log.warning("interface is down", extra={"fields": {"interface": name}})
+        for name in sorted(self.down - down):
+            _log.info("interface is up", extra={"fields": {"interface": name}})
+        self.down = down
+
     def _flush(self) -> list[Batch]:
         """What is due, and what was lost since the last time."""
-        since_us, self._lost_since_us = self._lost_since_us, time.time_ns() // 1000
-        for reason, packets in self._wire.lost().items():
+        if time.monotonic() - self._looked_s >= LOOK_S:
+            self._look()
+        since_us, self._lost_since_us = self._lost_since_us, self._wire.time.now_us
+        for (name, reason), packets in self._wire.lost().items():
             self.sensor.lose(reason, packets, since_us, self._lost_since_us)
+            self._say_lost(name, reason, packets)
         self._lived.append((self._lost_since_us, self._life()))
         batches = self.sensor.flush(self._wire.heard_until_us)
         while self._lived and self._lived[0][0] <= batches[-1].clock_us:
             self._reached = self._lived.popleft()[1]
         return batches
+
+    def _say_lost(self, name: str, reason: str, packets: int) -> None:
+        """Count, and say in the log at most every SAY_S."""
+        self.lost[name, reason] = self.lost.get((name, reason), 0) + packets
+        said_s, told = self._told.get((name, reason), (-SAY_S, 0))
+        if time.monotonic() - said_s >= SAY_S:
+            fields = {"interface": name, "reason": reason, "packets": self.lost[name, reason] - told}
+            _log.warning("packets lost", extra={"fields": fields})
+            self._told[name, reason] = (time.monotonic(), self.lost[name, reason])
 
     def _life(self) -> Life:
         return Life(boot_id(), self._wire.passed())

@@ -15,8 +15,9 @@ import numpy as np
 
 from capture.block import Block
 from capture.errors import CaptureError
+from capture.wire.bpf import attach
 from capture.wire.interface import Interface
-from capture.wire.ring_kernel import BLOCK_STATUS, index_ring
+from capture.wire.ring_kernel import BLOCK_FIRST, BLOCK_STATUS, NANOSECONDS, SECONDS, index_ring
 
 BLOCK_BYTES: Final = 1 << 20
 RETIRE_MS: Final = 40
@@ -43,16 +44,20 @@ _STATISTICS: Final = struct.Struct("III")  # packets, drops, times that the queu
 class Ring:
     """An interface being heard, in promiscuous mode, from the moment this is made until `close`."""
 
-    def __init__(self, heard: Interface, ring_bytes: int) -> None:
-        """CaptureError where the system does not let us."""
+    def __init__(self, heard: Interface, ring_bytes: int, only: str = "") -> None:
+        """CaptureError where the system does not let us. `only`: packets that match (capture/wire/bpf.py)."""
         self.interface = heard
         blocks = max(2, ring_bytes // BLOCK_BYTES)
         self._socket = _opened(heard)
         try:
+            if only:
+                attach(self._socket, heard, only)
             self._map = self._mapped(blocks)
             self._hear()
-        except OSError as error:
+        except BaseException as error:
             self._socket.close()
+            if not isinstance(error, OSError):
+                raise
             raise CaptureError(
                 f"{heard.name}: no packet ring of {blocks} MB: {error.strerror}; see capture.ring_mb"
             ) from None
@@ -73,9 +78,17 @@ class Ring:
         """Whether the kernel has handed a block over."""
         return bool(self._words[(self._next * BLOCK_BYTES + BLOCK_STATUS) >> 2] & _STATUS_USER)
 
-    def blocks(self) -> Iterator[Block]:
+    @property
+    def oldest(self) -> tuple[int, int]:
+        """Second and nanosecond of the first packet in the block that is next, where one is ready."""
+        start = self._next * BLOCK_BYTES  # its own time is when it was opened, long before on a quiet wire
+        at = (start + int(self._words[(start + BLOCK_FIRST) >> 2])) >> 2
+        return int(self._words[at + (SECONDS >> 2)]), int(self._words[at + (NANOSECONDS >> 2)])
+
+    def blocks(self, most: int | None = None) -> Iterator[Block]:
         """Blocks that are there now, each valid until the next is asked for: its memory goes back then."""
-        while self.ready():
+        while self.ready() and most != 0:
+            most = None if most is None else most - 1
             start = self._next * BLOCK_BYTES
             try:
                 frames = index_ring(

@@ -40,6 +40,16 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_wire_filter(parser: argparse.ArgumentParser) -> None:
+    """Which packets of the wire: --filter."""
+    parser.add_argument(
+        "--filter",
+        metavar="EXPRESSION",
+        dest="wire_filter",
+        help="hear only packets that match, in tcpdump's language: 'udp or tcp port 5060'",
+    )
+
+
 def add_kafka(parser: argparse.ArgumentParser) -> None:
     """Where Kafka is: --bootstrap, and the settings."""
     parser.add_argument(

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from offhook.commands.arguments import Commands, add_kafka
+from offhook.commands.arguments import Commands, add_kafka, add_wire_filter
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -32,6 +32,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         nargs="+",
         help="hear the wire at these interfaces (Linux, CAP_NET_RAW), until told to stop",
     )
+    add_wire_filter(parser)
     parser.add_argument(
         "--speed",
         metavar="FACTOR",

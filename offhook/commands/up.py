@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from offhook.commands.arguments import Commands, add_settings
+from offhook.commands.arguments import Commands, add_settings, add_wire_filter
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -25,6 +25,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         default=[],
         help="hear the wire at these interfaces (Linux, CAP_NET_RAW), until told to stop",
     )
+    add_wire_filter(parser)
     parser.add_argument(
         "--speed",
         metavar="FACTOR",

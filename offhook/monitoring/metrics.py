@@ -48,10 +48,15 @@ METRICS: Final[Mapping[str, Metric]] = {
     "offhook_channels_max": Metric("gauge", (), "channels an account may take; 0 no limit"),
     "offhook_streams_beat_age_seconds": Metric("gauge", (), "since the worker's event loop last ran"),
     # offhook capture
+    "offhook_capture_ready": Metric("gauge", (), "1: Kafka takes what it hears, its interfaces are up"),
     "offhook_capture_packets": Metric("counter", (), "packets captured"),
     "offhook_capture_bytes": Metric("counter", (), "octets captured"),
     "offhook_capture_kinds": Metric("counter", ("kind",), "packets by what they are"),
     "offhook_capture_drops": Metric("counter", ("reason",), "what was lost or left out, by reason"),
+    "offhook_capture_interface_packets": Metric("counter", ("interface",), "packets read of an interface"),
+    "offhook_capture_interface_drops": Metric(
+        "counter", ("interface", "reason"), "packets of an interface that were lost before they were read"
+    ),
     "offhook_capture_records": Metric("counter", (), "records that Kafka has acknowledged"),
     "offhook_capture_unsent_bytes": Metric("gauge", (), "octets that Kafka has not acknowledged"),
     "offhook_capture_waited_seconds": Metric("counter", (), "time the capture stood still because of Kafka"),

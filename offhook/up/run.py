@@ -123,8 +123,9 @@ class Parts:
         return Health(self._failure is None, f"failed: {self._failure}")
 
     def ready(self) -> Health:
-        """Whether rows are being stored."""
-        trouble = self.delivery.trouble
+        """Whether what is heard is stored."""
+        source = self.engine.source
+        trouble = self.delivery.trouble or (source.trouble if source else None)
         return Health(trouble is None and self._failure is None, trouble or "failed")
 
     def samples(self) -> Iterator[Sample]:
@@ -148,6 +149,7 @@ class Parts:
             yield Sample("offhook_channels_in_use", (account,), count)
         if engine.source is not None:
             yield from sensor_samples(engine.source.sensor)
+            yield from engine.source.samples()
             yield Sample("offhook_capture_behind_seconds", (), engine.source.behind_s)
 
     def _thread(

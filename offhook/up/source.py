@@ -15,7 +15,9 @@ from capture.settings import CaptureSettings
 from capture.wire.listening import Listening
 from offhook import __version__
 from offhook.errors import CommandError, UsageError
+from offhook.health import wire_samples
 from offhook.inputs import SENSOR
+from offhook.monitoring.metrics import Sample
 from offhook.pipeline import ACCOUNT, SITE, STDIN
 
 INTERFACE: Final = "interface:"
@@ -95,11 +97,18 @@ class Source(Protocol):
         """How far it is behind what was captured."""
 
     @property
+    def trouble(self) -> str | None:
+        """Why nothing can be heard."""
+
+    @property
     def skips(self) -> bool:
         """Whether what comes next was published before."""
 
     def after(self, published: int) -> Iterator[list[Batch]]:
         """The batches behind so many, when their time has come; empty lists while it goes there."""
+
+    def samples(self) -> Iterator[Sample]:
+        """Metrics of its own."""
 
     def stop(self) -> None:
         """Give no more soon."""
@@ -113,6 +122,7 @@ class FileSource:
 
     kind = "file"
     comes_again = True
+    trouble = None
 
     def __init__(self, run: Begun, speed: float | None, settings: CaptureSettings) -> None:
         """Open the captures; CaptureError."""
@@ -142,6 +152,10 @@ class FileSource:
 
     def close(self) -> None:
         """Nothing is held."""
+
+    def samples(self) -> Iterator[Sample]:
+        """None."""
+        return iter(())
 
     def after(self, published: int) -> Iterator[list[Batch]]:
         """See Source."""
@@ -173,7 +187,16 @@ class WireSource:
         self._listening = Listening(ACCOUNT, SITE, SENSOR, interfaces, settings, state)
         self.sensor = self._listening.sensor
         self.published = 0
-        self.warnings: list[str] = []
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is not as it should be."""
+        return self._listening.warnings
+
+    @property
+    def trouble(self) -> str | None:
+        """See Source."""
+        return self._listening.trouble
 
     @property
     def behind_s(self) -> float:
@@ -195,3 +218,7 @@ class WireSource:
     def close(self) -> None:
         """See Source."""
         self._listening.close()
+
+    def samples(self) -> Iterator[Sample]:
+        """Of its interfaces."""
+        return wire_samples(self._listening)

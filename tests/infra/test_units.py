@@ -15,7 +15,8 @@ UNITS: Final = sorted((INFRA / "systemd").glob("*.service"))
 INSTANCE: Final = {"%i": "1", "%H": "host", "%d": "/run/credentials/x"}
 VARIABLES: Final = {
     "${FILE}": "/captures/a.pcap",
-    "${INTERFACE}": "eth1",
+    "$INTERFACE": "eth1 eth2",
+    "${HTTP}": "127.0.0.1:9130",
     "${SENSOR}": "s",
     "${ACCOUNT}": "a",
     "${SITE}": "p",

@@ -234,7 +234,7 @@ def test_a_word_is_said_about_each_key_that_cannot_be_honoured(collect: Collect)
     chosen, _ = collect(conf=VOIPMONITOR)
     notes = "\n".join(chosen.notes)
     assert "voipmonitor.conf:13: spooldir: packets are not stored" in notes
-    assert "voipmonitor.conf:14: mysqlpassword: this version fills no database" in notes
+    assert "voipmonitor.conf:14: mysqlpassword: calls are kept in ClickHouse" in notes
     assert "voipmonitor.conf:15: neverheard: this key is not known here" in notes
     assert "voipmonitor.conf:16: what is this: is no line of the form key = value" in notes
     assert "s3cret" not in notes

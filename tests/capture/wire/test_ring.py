@@ -101,19 +101,24 @@ def test_what_the_ring_cannot_hold_is_counted(ends: Link) -> None:
             out.send(frame)
     held = len(heard(wire, 4000))
     assert 0 < held < 4000
-    assert wire.lost() == {"kernel": 4000 - held}
+    assert wire.lost() == {(ends.near, "kernel"): 4000 - held}
     assert wire.lost() == {}
     wire.close()
 
 
 def test_an_interface_that_is_down_is_waited_for(ends: Link) -> None:
     wire = Wire([ends.near], RING_BYTES)
+    assert wire.down() == []
     ip("link", "set", ends.near, "down")
+    assert wire.down() == [ends.near]
     wire.wait(5.0)  # told at once
     began = time.monotonic()
     wire.wait(0.3)  # and once
     assert time.monotonic() - began > 0.25
     ip("link", "set", ends.near, "up")
+    deadline = time.monotonic() + ARRIVES_S
+    while wire.down() and time.monotonic() < deadline:
+        time.sleep(0.01)  # the link is there a moment later
     player = Player(CAPTURES / "irontec_sngrep__tests_aaa.pcap", ends.far, paced=False)
     player.start()
     player.join()
@@ -185,3 +190,61 @@ def test_a_block_that_contradicts_itself_is_not_read_beyond_its_end() -> None:
             buffer, buffer.view(np.uint16), words, 0, 4096, 0, offset, captured, original, time_ns
         )
         assert found == expected
+
+
+def sends(into: str, *frames: bytes) -> None:
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as out:
+        out.bind((into, 0))
+        for frame in frames:
+            out.send(frame)
+
+
+def udp(port: int, size: int = 60) -> bytes:
+    head = struct.pack("!BBHHHBBHII", 0x45, 0, 28 + size, 0, 0, 64, 17, 0, 0x0A000001, 0x0A000002)
+    return bytes(12) + b"\x08\x00" + head + struct.pack("!HHHH", port, port, 8 + size, 0) + bytes(size)
+
+
+def tagged(frame: bytes, vlan: int) -> bytes:
+    return frame[:12] + struct.pack("!HH", 0x8100, vlan) + frame[12:]
+
+
+@pytest.mark.parametrize(
+    ("expression", "wanted"),
+    [
+        ("udp port 5060", [udp(5060), tagged(udp(5060), 7)]),  # the kernel takes the tag out of the frame
+        ("vlan 7", [tagged(udp(5060), 7), tagged(udp(9), 7)]),
+        ("udp port 5060 or (vlan and udp)", [udp(5060), tagged(udp(5060), 7), tagged(udp(9), 7)]),
+    ],
+)
+def test_what_a_filter_leaves_out_is_not_heard_and_no_drop(
+    ends: Link, expression: str, wanted: list[bytes]
+) -> None:
+    wire = Wire([ends.near], 2 << 20, expression)
+    unwanted = [udp(53, 1400)] * 4000  # more than the ring holds
+    sends(ends.far, udp(5060), *unwanted, tagged(udp(5060), 7), tagged(udp(9), 7))
+    found = [frame for frame, _, _ in heard(wire, len(wanted))]
+    assert found == wanted
+    assert wire.lost() == {}
+    wire.close()
+
+
+@pytest.mark.parametrize("expression", ["udp prt 5060", "wlan type mgt", "("])
+def test_a_filter_that_is_none_is_refused_with_a_line(ends: Link, expression: str) -> None:
+    with pytest.raises(CaptureError, match=r"capture\.wire_filter '.+': \w"):
+        Wire([ends.near], RING_BYTES, expression)
+
+
+def test_of_several_interfaces_the_oldest_packets_come_first(ends: Link) -> None:
+    with link() as others:
+        wire = Wire([ends.near, others.near], RING_BYTES)
+        for number in range(6):
+            sends((ends.far, others.far)[number % 2], *[udp(5000 + number, 1400)] * 800)
+        time.sleep(0.2)
+        order = []
+        for block in wire.blocks():
+            at = int(block.offset[0])
+            order.append(int.from_bytes(block.buffer[at + 34 : at + 36].tobytes(), "big"))
+        assert order == sorted(order)
+        assert len(set(order)) > 2
+        assert wire.packets == {ends.near: 2400, others.near: 2400}
+        wire.close()
