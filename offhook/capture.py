@@ -9,7 +9,7 @@ from eventlog.kafka.log import KafkaLog
 from offhook import settings
 from offhook.capture_file import FileCapture
 from offhook.capture_live import LiveCapture, listening
-from offhook.commands.arguments import speed_of
+from offhook.commands.arguments import check_wire_filter, speed_of
 from offhook.errors import DONE
 from offhook.monitoring import logs
 from offhook.monitoring.server import Health, address, monitoring
@@ -18,6 +18,7 @@ from offhook.monitoring.server import Health, address, monitoring
 def run(options: argparse.Namespace) -> int:
     """Publish captures to their end, or the wire; until SIGTERM or ^C."""
     chosen = settings.load(options)
+    check_wire_filter(options)
     speed = speed_of(options.speed)
     http = address(options.http) if options.http else None
     quiet()

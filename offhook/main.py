@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        print(f"offhook: {_in_one_line(error)}", file=sys.stderr)
+        _say(_in_one_line(error))
         return error.code if isinstance(error, CommandError) else FAILED
     return code
 
@@ -67,6 +67,15 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 def _module(name: str) -> Any:
     return importlib.import_module(f"offhook.commands.{name.replace('-', '_')}")
+
+
+def _say(what: str) -> None:
+    """On standard error, or in the log of a service that keeps one."""
+    logs = sys.modules.get("offhook.monitoring.logs")
+    if logs is not None and logs.configured():
+        logs.say_end(what)
+    else:
+        print(f"offhook: {what}", file=sys.stderr)
 
 
 def _in_one_line(error: Exception) -> str:

@@ -50,6 +50,12 @@ def add_wire_filter(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check_wire_filter(options: argparse.Namespace) -> None:
+    """UsageError where --filter would do nothing."""
+    if options.wire_filter is not None and not options.interface:
+        raise UsageError("--filter is for --interface; `offhook analyze --filter` chooses calls of captures")
+
+
 def add_kafka(parser: argparse.ArgumentParser) -> None:
     """Where Kafka is: --bootstrap, and the settings."""
     parser.add_argument(

@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, MutableMapping
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import structlog
 
@@ -56,7 +56,7 @@ class Seldom(logging.Filter):
 
 def configure(level: int = logging.INFO) -> None:
     """Write every log record as one JSON object: time, level, logger, event, and its fields."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Lines(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, _fields],
@@ -75,6 +75,20 @@ def configure(level: int = logging.INFO) -> None:
     for name in NOISY:
         logging.getLogger(name).setLevel(max(level, logging.ERROR))
         logging.getLogger(name).propagate = True
+
+
+def configured() -> bool:
+    """Whether this process writes such a log."""
+    return any(isinstance(each, _Lines) for each in logging.getLogger().handlers)
+
+
+def say_end(why: str) -> None:
+    """The last line of a service that cannot go on."""
+    logging.getLogger(__name__).critical("ends", extra={"fields": {"why": why}})
+
+
+class _Lines(logging.StreamHandler[TextIO]):
+    """Writes the log."""
 
 
 def _fields(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -11,7 +11,7 @@ from typing import Final
 from eventlog.sqlite.log import SqliteLog
 from offhook import settings
 from offhook.analyze import collect_seldom, say_when_compiling
-from offhook.commands.arguments import speed_of
+from offhook.commands.arguments import check_wire_filter, speed_of
 from offhook.errors import DONE, UsageError
 from offhook.health import sensor_samples
 from offhook.monitoring import logs
@@ -40,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
     if not 0 <= options.port <= 65535:
         raise UsageError(f"--port {options.port}: a port is 0 to 65535")
     http = address(options.http) if options.http else None
+    check_wire_filter(options)
     speed = speed_of(options.speed)
     say_when_compiling()
     logs.configure()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from offhook.errors import CommandError, UsageError
+from offhook.errors import FAILED, USAGE, CommandError, UsageError
+from offhook.main import main
 from offhook.monitoring import logs
 from offhook.monitoring.metrics import METRICS, Sample
 from offhook.monitoring.server import Health, MonitoringServer, address
@@ -62,6 +63,29 @@ def test_an_address_that_is_none_is_refused(text: str) -> None:
 def test_addresses() -> None:
     assert address("127.0.0.1:9100") == ("127.0.0.1", 9100)
     assert address("[::1]:0") == ("::1", 0)
+
+
+def test_a_service_ends_with_a_line_of_its_log(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Whoever reads the log as JSON is not met by a line that is none."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    command = ["up", "--state", str(tmp_path), "--port", "0", "--file", str(tmp_path / "none.pcap")]
+    try:
+        assert main([*command, "--http", "nowhere"]) == USAGE  # called wrongly: said to a person
+        assert capsys.readouterr().err.startswith("offhook: --http nowhere")
+        assert main(command) == FAILED
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+    last = json.loads(capsys.readouterr().err.splitlines()[-1])
+    assert (last["event"], last["level"]) == ("ends", "critical")
+    assert "none.pcap" in last["why"]
+
+
+@pytest.mark.parametrize("command", ["capture --sensor s --account a --site p", "up"])
+def test_a_filter_of_the_wire_is_refused_for_files(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command.split(), "--file", "a.pcap", "--filter", "udp"]) == USAGE
+    assert "--filter is for --interface" in capsys.readouterr().err
 
 
 def test_a_log_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
