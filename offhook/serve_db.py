@@ -4,11 +4,13 @@ import argparse
 import asyncio
 import os
 import signal
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from offhook.errors import DONE, CommandError, UsageError
+from offhook.tls import server_tls
 from sinks.clickhouse.errors import NotInstalledError
 from sinks.clickhouse.migrate import migrate
 
@@ -19,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code. Raises CommandError, or an error of a room."""
     if not 0 <= options.port <= 65535:
         raise UsageError(f"--port {options.port}: a port is 0 to 65535")
-    asyncio.run(serve(options, token(options.token_file)))
+    asyncio.run(serve(options, token(options.token_file), server_tls(options)))
     return DONE
 
 
@@ -41,7 +43,7 @@ def token(file: str | None, environment: Mapping[str, str] = os.environ) -> str 
     return text
 
 
-async def serve(options: argparse.Namespace, secret: str | None) -> None:
+async def serve(options: argparse.Namespace, secret: str | None, tls: ssl.SSLContext | None) -> None:
     """Serve until SIGTERM or ^C; then answer what is under way for some seconds."""
     try:
         from sinks.clickhouse.served import Server, open_guarded
@@ -52,7 +54,7 @@ async def serve(options: argparse.Namespace, secret: str | None) -> None:
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     with open_guarded(options.db, create=True) as store:
         migrate(store)
-        server = Server(store, options.host, options.port, token=secret, writable=options.write)
+        server = Server(store, options.host, options.port, token=secret, writable=options.write, tls=tls)
         await server.start()
         try:
             how = "reading and writing" if options.write else "reading"

@@ -56,6 +56,14 @@ def check_wire_filter(options: argparse.Namespace) -> None:
         raise UsageError("--filter is for --interface; `offhook analyze --filter` chooses calls of captures")
 
 
+def add_tls(parser: argparse.ArgumentParser) -> None:
+    """What a served store shows who it is with: --tls-cert, --tls-key."""
+    parser.add_argument(
+        "--tls-cert", metavar="FILE", help="serve by TLS (https) with this certificate and its chain, in PEM"
+    )
+    parser.add_argument("--tls-key", metavar="FILE", help="its key, where it is not in the same file")
+
+
 def add_kafka(parser: argparse.ArgumentParser) -> None:
     """Where Kafka is: --bootstrap, and the settings."""
     parser.add_argument(

@@ -2,7 +2,7 @@
 
 import argparse
 
-from offhook.commands.arguments import Commands
+from offhook.commands.arguments import Commands, add_tls
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -25,6 +25,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the password that clients have to give, with any user name (or $OFFHOOK_DB_TOKEN)",
     )
+    add_tls(parser)
     parser.add_argument("--write", action="store_true", help="allow to insert, and to change tables")
 
 

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from offhook.commands.arguments import Commands, add_settings, add_wire_filter
+from offhook.commands.arguments import Commands, add_settings, add_tls, add_wire_filter
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -50,6 +50,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the password that its clients have to give, with any user name (or $OFFHOOK_DB_TOKEN)",
     )
+    add_tls(parser)
     parser.add_argument(
         "--http", metavar="HOST:PORT", help="serve /healthz, /readyz and /metrics there; port 0: a free one"
     )

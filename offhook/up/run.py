@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from offhook.monitoring.server import Health, address, monitoring
 from offhook.process import stop_on_signals
 from offhook.serve_db import token
 from offhook.sink import retention_days, sink_samples
+from offhook.tls import server_tls
 from offhook.up import LOG
 from offhook.up.engine import Engine
 from protocols.secrets import mask_secrets
@@ -41,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--port {options.port}: a port is 0 to 65535")
     http = address(options.http) if options.http else None
     check_wire_filter(options)
+    tls = server_tls(options)
     speed = speed_of(options.speed)
     say_when_compiling()
     logs.configure()
@@ -48,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     state = Path(options.state)
     with SqliteLog(state / LOG, 1, chosen.sqlite) as log:
         engine = Engine(log, chosen, options.file, speed, interfaces=options.interface, state=state)
-        asyncio.run(_serve(options, chosen, log, engine, http))
+        asyncio.run(_serve(options, chosen, log, engine, http, tls))
     return DONE
 
 
@@ -58,6 +61,7 @@ async def _serve(
     log: SqliteLog,
     engine: Engine,
     http: tuple[str, int] | None,
+    tls: ssl.SSLContext | None,
 ) -> None:
     try:
         from sinks.clickhouse.served import Server, open_guarded
@@ -70,7 +74,7 @@ async def _serve(
         migrate(store)
         sink = ClickHouseSink(store, retention_days=retention_days(chosen), settings=chosen.sink)
         delivery = LogDelivery(log, sink, chosen.sink, owner=chosen.sink.group, mask=mask_secrets)
-        server = Server(store, options.host, options.port, token=token(options.token_file))
+        server = Server(store, options.host, options.port, token=token(options.token_file), tls=tls)
         parts = Parts(engine, delivery, sink, Path(options.state) / LOG, chosen.records.channels_max)
         await server.start()
         try:

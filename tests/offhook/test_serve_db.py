@@ -4,6 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import urllib3
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from sinks.clickhouse.client import open_store
+from sinks.clickhouse.errors import StoreError
+from tests.certificates import issue
 from tests.paths import ROOT
 from tests.sinks.clickhouse.served.conftest import TOKEN, Served
 
@@ -47,3 +55,39 @@ def test_what_cannot_be_served_is_said_in_one_line(tmp_path: Path) -> None:
     assert failed(tmp_path / "store", "--token-file", str(tmp_path / "none"))[0] == 1
     (tmp_path / "file").write_text("x")
     assert "a store is a folder" in failed(tmp_path / "file")[1]
+
+
+def test_it_serves_by_tls(tmp_path: Path) -> None:
+    issue(tmp_path)
+    ca, certificate = tmp_path / "ca.pem", str(tmp_path / "broker.pem")
+    served = Served(tmp_path / "store", "--tls-cert", certificate, token=TOKEN, ca=ca)
+    try:
+        assert served.ask("SELECT 1", password=TOKEN).text == "1\n"
+        with pytest.raises(urllib3.exceptions.HTTPError):
+            urllib3.PoolManager().request("GET", f"http://127.0.0.1:{served.port}/ping", retries=False)
+        url = f"clickhouse://ann@127.0.0.1:{served.port}?secure=1&ca={ca}"
+        with open_store(url, environment={"OFFHOOK_DB_PASSWORD": TOKEN}) as store:
+            assert store.client.query("SELECT count() FROM cdr").result_rows == [(0,)]
+        with pytest.raises(StoreError, match="certificate verify failed"):
+            open_store(f"clickhouse://ann@127.0.0.1:{served.port}?secure=1", environment={})
+    finally:
+        assert served.stop() == 0
+
+
+def test_a_certificate_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> None:
+    issue(tmp_path)
+    locked = generate_private_key(SECP256R1()).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+    )
+    (tmp_path / "locked.key").write_bytes(locked)
+    client, other = str(tmp_path / "client.pem"), str(tmp_path / "client.key")
+    for options, code, said in [
+        (["--tls-key", other], 2, "--tls-cert"),
+        (["--tls-cert", str(tmp_path / "none.pem")], 1, "none.pem: No such file"),
+        (["--tls-cert", client], 1, "key"),
+        (["--tls-cert", str(tmp_path / "broker.pem"), "--tls-key", other], 1, "client.key"),
+        (["--tls-cert", client, "--tls-key", str(tmp_path / "locked.key")], 1, "unencrypted"),
+    ]:
+        found = failed(tmp_path / "store", *options)
+        assert found[0] == code and said in found[1], (options, found)
+    assert not (tmp_path / "store").exists()

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import ipaddress
 import logging
+import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -61,11 +62,12 @@ class Server:
         *,
         token: str | None = None,
         writable: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Port 0 takes a free one. StoreError for an address that others can reach without a token."""
         if not token and not _loopback(host):
             raise StoreError(f"{host}: others can reach that address; serving there needs a token")
-        self._host, self._port, self._token = host, port, token
+        self._host, self._port, self._token, self._tls = host, port, token, tls
         database = store.target.database
         self._database = database
         self._connections = Connections(store.plain, database, writable=writable)
@@ -81,7 +83,8 @@ class Server:
         """The URL, once it has started."""
         assert self._runner is not None
         host, port = self._runner.addresses[0][:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     async def start(self) -> None:
         """Begin to listen; StoreError where the address cannot be had."""
@@ -98,7 +101,10 @@ class Server:
         )
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self._host, self._port, shutdown_timeout=5).start()
+            site = web.TCPSite(
+                self._runner, self._host, self._port, shutdown_timeout=5, ssl_context=self._tls
+            )
+            await site.start()
         except OSError as error:
             await self.stop()
             raise StoreError(f"{self._host}:{self._port}: {error.strerror or error}") from None

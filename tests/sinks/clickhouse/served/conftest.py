@@ -37,7 +37,8 @@ class Answer(NamedTuple):
 class Served:
     """A running `offhook serve-db`."""
 
-    def __init__(self, folder: Path, *options: str, token: str | None = None) -> None:
+    def __init__(self, folder: Path, *options: str, token: str | None = None, ca: Path | None = None) -> None:
+        """`ca`: it serves by TLS, with a certificate of that authority."""
         command = [
             sys.executable,
             "-m",
@@ -60,11 +61,11 @@ class Served:
         )
         assert self.process.stdout and self.process.stderr
         said = self.process.stdout.readline()
-        assert said.startswith("http://"), self.process.stderr.read()
+        assert said.startswith("http://" if ca is None else "https://"), self.process.stderr.read()
         self.url = said.split()[0]
-        self.host, _, port = self.url.removeprefix("http://").rpartition(":")
+        self.host, _, port = self.url.partition("//")[2].rpartition(":")
         self.port = int(port)
-        self._http = urllib3.PoolManager()
+        self._http = urllib3.PoolManager(ca_certs=None if ca is None else str(ca))
 
     def ask(
         self,
