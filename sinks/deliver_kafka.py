@@ -53,6 +53,7 @@ class KafkaDelivery:
         """When the loop last went round."""
         self._trouble: str | None = "not connected to Kafka yet"
         self._touch = Touch(kafka)
+        self._missing: list[str] = []
         self._kafka, self._sink, self._settings = kafka, sink, settings
         self._mask, self._clock = mask, clock
         self._wire = Wire.of(kafka)
@@ -73,6 +74,8 @@ class KafkaDelivery:
     @property
     def trouble(self) -> str | None:
         """Why nothing is delivered now."""
+        if self._missing:
+            return f"Kafka has no topic {', '.join(self._missing)}: offhook topics create makes it"
         return self._trouble or self._touch.trouble
 
     @property
@@ -216,6 +219,9 @@ class KafkaDelivery:
         if self._clock() - self._looked < LAG_S or not self._reader.in_touch:
             return
         self._looked = self._clock()
+        missing, self._missing = self._missing, self._reader.missing
+        if self._missing != missing:
+            _log.warning("topics that Kafka has not", extra={"fields": {"topics": self._missing}})
         with suppress(LogError, KafkaError):  # a rebalance came between: another time
             ends, at = await self._reader.ends(), await self._reader.positions()
             self._stored = {place: offset for place, offset in self._stored.items() if place in ends}

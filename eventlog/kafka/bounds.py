@@ -34,8 +34,8 @@ OPEN_S: Final = 120.0
 SILENCE_S: Final = 30.0
 """A restore that hears nothing for so long gives up."""
 
-COMMIT_S: Final = 60.0
-"""Longest time of one step's transaction."""
+COMMIT_S: Final = 30.0
+"""Longest time of one step's transaction; brokers have aborted it long before."""
 
 TRANSACTION_TIMEOUT_MS: Final = 10_000
 """After so long brokers abort what a dead owner left open, which until then hides all behind it."""

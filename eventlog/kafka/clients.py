@@ -16,7 +16,7 @@ from eventlog.kafka.bounds import (
     STOP_S,
     TRANSACTION_TIMEOUT_MS,
 )
-from eventlog.kafka.connection import FETCH_WAIT_MS, OUTSIDE, REQUEST_TIMEOUT_MS, arguments
+from eventlog.kafka.connection import FETCH_WAIT_MS, METADATA_AGE_MS, OUTSIDE, REQUEST_TIMEOUT_MS, arguments
 from eventlog.kafka.errors import KafkaLogError
 from eventlog.kafka.settings import KafkaSettings
 
@@ -72,6 +72,7 @@ def committed_consumer(settings: KafkaSettings, client_id: str, **options: Any) 
             "fetch_max_wait_ms": FETCH_WAIT_MS,
             "max_partition_fetch_bytes": FETCH_BYTES,
             "request_timeout_ms": REQUEST_TIMEOUT_MS,
+            "metadata_max_age_ms": METADATA_AGE_MS,
             **options,
         },
     )

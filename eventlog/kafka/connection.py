@@ -18,6 +18,9 @@ FETCH_WAIT_MS: Final = 20
 
 REQUEST_TIMEOUT_MS: Final = 30_000
 
+METADATA_AGE_MS: Final = 30_000
+"""A topic that was deleted and made again is found after so long."""
+
 READY_S: Final = 20.0
 """How long a cluster that has just started may not be ready."""
 
@@ -116,7 +119,21 @@ class _LastWords(logging.Handler):
         self.words = " ".join(record.getMessage().split())[:300]
 
 
+class _NotLeft(logging.Filter):
+    """aiokafka leaves futures of a failed batch to themselves; whoever sent it has been told by another."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not (
+            isinstance(error, KafkaError) and str(record.msg).startswith("Future exception was never")
+        )
+
+
+_NOT_LEFT: Final = _NotLeft()
+
+
 def quiet() -> None:
     """Keep aiokafka's log of each connection attempt from standard error: a command says it once."""
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     logging.getLogger("aiokafka").propagate = False
+    logging.getLogger("asyncio").addFilter(_NOT_LEFT)

@@ -112,6 +112,12 @@ class Reader:
         self._consumer = consumer
 
     @property
+    def missing(self) -> list[str]:
+        """Topics that the cluster has no more, as aiokafka last heard."""
+        cluster = self._connected()._client.cluster
+        return [name for name in self._names if cluster.partitions_for_topic(name) is None]
+
+    @property
     def in_touch(self) -> bool:
         """Whether the group's brokers are heard."""
         return self._group is None or in_touch(self._connected())

@@ -5,7 +5,7 @@ transaction the outcome may be unknown (commit sent, answer lost); opening again
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from aiokafka.errors import (
@@ -13,6 +13,7 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     ProducerFenced,
     RecordListTooLargeError,
+    UnknownTopicOrPartitionError,
 )
 
 from eventlog.kafka.bounds import COMMIT_S, OPEN_S
@@ -71,7 +72,7 @@ class Transactor:
 
     async def commit(
         self,
-        records: Iterable[Record],
+        records: Sequence[Record],
         group: str | None = None,
         offsets: Mapping[TopicPartition, int] | None = None,
     ) -> None:
@@ -94,7 +95,7 @@ class Transactor:
                     await producer.send_offsets_to_transaction(dict(offsets), self._settings.topic(group))
                 await producer.commit_transaction()
         except BaseException as error:
-            cause = _cause(producer)
+            cause = _cause(producer) or _missing(producer, error, self._settings, records)
             for future in sent:
                 future.add_done_callback(_heard)  # else asyncio complains of each that nobody asked
             await self.close()
@@ -129,6 +130,19 @@ class Transactor:
 def _heard(future: "asyncio.Future[object]") -> None:
     if not future.cancelled():
         future.exception()
+
+
+def _missing(
+    producer: AIOKafkaProducer, error: BaseException, settings: KafkaSettings, records: Iterable[Record]
+) -> BaseException | None:
+    """What a transaction that took too long has waited for, where a topic is gone: aiokafka waits for it."""
+    if not isinstance(error, TimeoutError | UnknownTopicOrPartitionError):
+        return None
+    cluster = producer.client.cluster
+    for topic in (settings.topic(record.topic) for record in records):  # sent one after the other
+        if cluster.partitions_for_topic(topic) is None:
+            return UnsettledError(f"Kafka has no topic {topic}: offhook topics create makes it")
+    return None
 
 
 def _cause(producer: AIOKafkaProducer) -> BaseException | None:

@@ -88,7 +88,8 @@ class Partition:
         self._quiet: list[Event] = []
         """Events taken since the last transaction, to be taken again where that has to be."""
         self._counted: dict[str, int] = {}
-        self._troubled = False
+        self.trouble: str | None = None
+        """Why the last step failed, until one comes through."""
         self._names = {shared.kafka.topic(topic): topic for topic in plan.inputs}
         self._tasks = [asyncio.create_task(self._run(self._take), name=self.name)]
         if plan.name == "calls":
@@ -276,16 +277,17 @@ class Partition:
                     self.figures.moved = time.monotonic()  # it is Kafka that stands still, not we
                     self._say_trouble(str(error))
                 else:
-                    self._troubled = False
+                    if events:  # a look at the wall clock passes where a step does not
+                        self.trouble = None
                     return True
             await asyncio.sleep(AGAIN_S)
         return False
 
     def _say_trouble(self, why: str) -> None:
         """Once, until it goes on: with Kafka away it is tried again several times a second."""
-        if not self._troubled:
+        if self.trouble is None:
             _log.warning("opening again", extra={"fields": {"partition": self.name, "why": why}})
-        self._troubled = True
+        self.trouble = why
 
     async def _step(self, events: Sequence[Event]) -> None:
         """One step, and a transaction where it gave facts, or the last one was long ago."""

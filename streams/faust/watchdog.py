@@ -60,6 +60,16 @@ class Watchdog:
             if found is not None:
                 end_process(Exit.STALLED, found)
 
+    def standing(self, limit_s: float) -> str | None:
+        """A partition that has work and got no further for so long, as of the last look."""
+        now = time.monotonic()
+        for part in self._partitions():
+            idle_since = self._idle_since.get(part.name, now)
+            standing_s = now - max(part.figures.moved, idle_since)
+            if part.waiting and standing_s > limit_s:
+                return f"{part.name} has work and got no further for {standing_s:.0f} s"
+        return None
+
     def stalled(self, now: float) -> str | None:
         """What stands still, if anything."""
         if now - self._beat > self._stalled_s:

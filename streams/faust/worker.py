@@ -24,6 +24,9 @@ BEAT_S = 0.2
 OPEN_S = 300.0
 """Longest time Faust waits for the partitions to open."""
 
+STANDING_S = 15.0
+"""A partition that has work and got no further for so long is not ready."""
+
 STOP_S = 7.0
 """Longest time to end Faust's services."""
 
@@ -59,8 +62,12 @@ class Worker:
             return self.touch.trouble
         if self._consumer is None or not self._consumer.owner:
             return "not in its group yet"
-        closed = [part.name for part in self.partitions() if not part.is_open]
-        return f"not open yet: {', '.join(closed)}" if closed else None
+        parts = list(self.partitions())
+        if troubles := [part.trouble for part in parts if part.trouble]:
+            return troubles[0]
+        if closed := [part.name for part in parts if not part.is_open]:
+            return f"not open yet: {', '.join(closed)}"
+        return self.watchdog.standing(STANDING_S)
 
     @property
     def _consumer(self) -> ExactConsumer | None:

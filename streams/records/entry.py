@@ -109,4 +109,3 @@ def shown(call: Call) -> list[int]:
         len(call.flags),
         len(call.sensors),
     ]
-

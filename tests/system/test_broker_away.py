@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
+from eventlog.kafka import clients
 from eventlog.kafka.log import KafkaLog
 from eventlog.kafka.settings import KafkaSettings
 from eventlog.kafka.topics import create
-from eventlog.topics import TOPICS
+from eventlog.topics import BY_NAME, TOPICS
 from offhook.dev.kafka import Broker
 from schemas.channels import ChannelDecision
 from sinks.contract import Place, Refusal
@@ -22,7 +24,7 @@ from streams.faust.stages import NAMES, plans
 from streams.faust.worker import Worker
 from streams.media.settings import MediaSettings
 from streams.settings import CallSettings, RecordSettings
-from tests.eventlog.kafka.cluster import settings
+from tests.eventlog.kafka.cluster import run, settings
 from tests.eventlog.test_log import decision
 from tests.kafka_broker import Kafka
 
@@ -110,3 +112,39 @@ async def _story(broker: Broker) -> None:
     stop.set()
     await asyncio.gather(*running)
     await asyncio.to_thread(log.close)
+
+
+def test_a_topic_that_is_deleted_is_named_and_read_again_when_it_is_back(
+    kafka: Kafka, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "METADATA_AGE_MS", 500)
+
+    async def story() -> None:
+        chosen = settings(kafka, prefix)
+        await create(chosen, [BY_NAME[TOPIC]])
+        sink, stop = Kept(), asyncio.Event()
+        delivery = KafkaDelivery(chosen, sink, SinkSettings(), mask=bytes)
+        running = asyncio.create_task(delivery.run(stop))
+        await publish(chosen, 1)
+        await until(lambda: sink.taken == {1})
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+        await admin.start()
+        await admin.delete_topics([chosen.topic(TOPIC)])
+        await admin.close()
+        await until(lambda: "Kafka has no topic" in (delivery.trouble or ""))
+        await create(chosen, [BY_NAME[TOPIC]])
+        await publish(chosen, 2)
+        await until(lambda: sink.taken == {1, 2} and not delivery.trouble)
+        stop.set()
+        await running
+
+    run(story())
+
+
+async def publish(chosen: KafkaSettings, number: int) -> None:
+    def append() -> None:
+        with KafkaLog(chosen) as log:
+            log.append(TOPIC, 0, b"", decision(number))
+            log.flush(20)
+
+    await asyncio.to_thread(append)

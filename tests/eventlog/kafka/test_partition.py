@@ -9,7 +9,7 @@ from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
 from eventlog.kafka.bounds import RECORD_BYTES, STATE_PIECE_BYTES
-from eventlog.kafka.errors import FencedError, KafkaLogError, RefusedError
+from eventlog.kafka.errors import FencedError, KafkaLogError, RefusedError, UnsettledError
 from eventlog.kafka.partition import Guard, StagePartition
 from eventlog.kafka.state import StatePieces
 from eventlog.kafka.transactor import Record, Transactor
@@ -124,6 +124,17 @@ def test_a_step_with_a_wrong_partition_or_a_record_too_long_leaves_nothing(kafka
                 await part.commit({b"call": b"1"}, [bad], {SIP: 0})
         assert await part.open() == {}
         await part.close()
+
+    run(story())
+
+
+def test_a_topic_that_is_gone_is_named(kafka: Kafka, prefix: str) -> None:
+    async def story() -> None:
+        chosen = await created(settings(kafka, prefix), "sip.messages", "calls.state")
+        partition = StagePartition(chosen, "calls", 0, commit_s=1)
+        await partition.open()
+        with pytest.raises(UnsettledError, match=rf"Kafka has no topic {prefix}cdr: offhook topics create"):
+            await partition.commit({}, [Record("cdr", 0, b"k", b"fact")], {SIP: 1})
 
     run(story())
 

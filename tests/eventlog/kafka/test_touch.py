@@ -1,9 +1,13 @@
-"""Brokers that are not heard are away after a while; a moment is none."""
+"""Brokers that are not heard are away after a while; a moment is none. What aiokafka leaves is not said."""
 
+import asyncio
+import gc
 import logging
 
 import pytest
+from aiokafka.errors import ProducerFenced
 
+from eventlog.kafka.connection import quiet
 from eventlog.kafka.settings import KafkaSettings
 from eventlog.kafka.touch import AWAY_S, Touch
 
@@ -27,3 +31,16 @@ def test_brokers_that_are_not_heard_for_a_while_are_away(caplog: pytest.LogCaptu
         touch.look(heard=False)  # it begins anew
         assert touch.trouble is None
     assert [record.message for record in caplog.records] == ["kafka is away", "kafka is back"]
+
+
+def test_what_aiokafka_leaves_to_itself_is_not_said(caplog: pytest.LogCaptureFixture) -> None:
+    quiet()
+
+    async def leave(error: Exception) -> None:
+        asyncio.get_running_loop().create_future().set_exception(error)
+        gc.collect()
+
+    asyncio.run(leave(ProducerFenced()))
+    assert caplog.records == []
+    asyncio.run(leave(ValueError("ours")))
+    assert len(caplog.records) == 1

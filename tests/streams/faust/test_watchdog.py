@@ -49,3 +49,12 @@ def test_a_partition_that_waits_for_brokers_that_are_away_is_not_stalled() -> No
     away = False  # they are back: it has the whole time from now on
     assert watchdog.stalled(now + 109) is None
     assert "calls-0" in (watchdog.stalled(now + 111) or "")
+
+
+def test_a_partition_that_stands_is_named_before_it_is_stalled() -> None:
+    now = time.monotonic()
+    parts = [part("calls-0", 3, now - 20), part("media-0", 0, now - 1000)]
+    watchdog = Watchdog(60, lambda: parts, set, lambda: False)
+    assert watchdog.stalled(now - 20) is None
+    assert watchdog.standing(30) is None
+    assert watchdog.standing(15) == "calls-0 has work and got no further for 20 s"
