@@ -35,7 +35,8 @@ def run_analyze(options: argparse.Namespace) -> int:
     for line in found.warnings[:WARNING_LINES]:
         _say(line)
     if options.output is not None:
-        _say(cut_file.write(found, key, options.output))
+        for line in cut_file.write(found, key, options.output):
+            _say(line)
     if options.audio is not None:
         for line in audio.write(found, options.call, options.audio):
             _say(line)

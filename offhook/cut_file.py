@@ -9,6 +9,7 @@ from capture.cutting.frames import Frame
 from capture.pcap_writer import write_capture
 from offhook.cut import Cut
 from offhook.cut_anonymised import anonymised_frames, key_from
+from offhook.ids import SHOWN
 
 ETHERNET: Final = 1
 END_FRAME: Final = bytes(12) + b"\x88\xb5"
@@ -24,12 +25,13 @@ def key_of(options: argparse.Namespace) -> bytes | None:
     return key_from(options.anonymise_key) if options.anonymise else None
 
 
-def write(found: Cut, key: bytes | None, path: str) -> str:
-    """Write the call to a file, masked where there is a key; a line that says what is in it. OSError."""
+def write(found: Cut, key: bytes | None, path: str) -> list[str]:
+    """Write the call to a file, masked where there is a key; lines that say what is in it. OSError."""
     frames = found.frames if key is None else anonymised_frames(found, key)
     with Path(path).open("wb") as out:
         write_cut(found, frames, out)
-    return f"{path}: {described(found, frames)}"
+    legs = other_legs(found)
+    return [f"{path}: {described(found, frames)}", *([f"{path}: {legs}"] if legs else [])]
 
 
 def write_cut(found: Cut, frames: Sequence[Frame], out: BinaryIO) -> None:
@@ -51,3 +53,13 @@ def described(found: Cut, frames: Sequence[Frame]) -> str:
     if found.sharing:
         text += "; and the SIP of who shares its media"
     return text
+
+
+def other_legs(found: Cut) -> str:
+    """Which related calls are not in it; "" where all are."""
+    related = {each.call_id: each.why for record in found.records for each in record.related}
+    legs = [f"{leg} ({why})" for leg, why in related.items() if leg not in (found.call_id, *found.sharing)]
+    more = f" and {len(legs) - SHOWN} more" if len(legs) > SHOWN else ""
+    return (
+        f"other legs are not in it, each has its own --call: {', '.join(legs[:SHOWN])}{more}" if legs else ""
+    )

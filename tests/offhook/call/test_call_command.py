@@ -279,3 +279,16 @@ def test_the_guide_shows_what_the_command_writes(run: Run) -> None:
     capture = str(OWN_CAPTURES / "magicjack-short-call.pcap")
     _, out, _ = run("analyze", capture, "--call", "C5570127C1A6A1ABF7ED9DB9AD608CE00xc0a8000a")
     assert f"```\n{out}```\n" in (ROOT / "docs" / "guide.md").read_text()
+
+
+def test_a_cut_says_which_legs_are_not_in_it(run: Run, tmp_path: Path) -> None:
+    """The far leg of a back-to-back agent is known by its own messages alone."""
+    near = Dialog("near").answered(sdp(A), sdp(B)).hang_up(5)
+    far = Dialog("far", a=("10.0.0.2", 5060), b=("10.0.0.3", 5060))
+    far.request(0.02, "INVITE", sdp(("10.0.0.2", 4002)), "X-Call-ID: near").response(0.5, 486)
+    capture = wire.write(tmp_path / "legs.pcap", [*near.frames, *far.frames])
+    code, _, err = run("analyze", str(capture), "--call", "near", "-o", str(tmp_path / "one.pcap"))
+    assert code == 0
+    packets, legs = err.splitlines()
+    assert "6 packets" in packets
+    assert "other legs" in legs and "far (" in legs and "near" not in legs
