@@ -18,6 +18,8 @@ from offhook.rows import MessageRow, WindowRow
 from offhook.times import Clock
 from schemas.cdr import CallRecord, StreamRecord
 from schemas.registrations import Registration
+from streams.records import flags
+from streams.registrations import state
 
 Test = Callable[[Any], bool]
 """Whether one row is wanted."""
@@ -205,15 +207,15 @@ def _in_time(written: str, clock: Clock) -> Callable[[int], bool]:
 
 
 def _flag_values(call: CallRecord) -> list[str]:
-    flags = list(call.flags)
+    found = list(call.flags)
     if call.one_way is not None:
-        flags += ["one-way", f"one-way-{call.one_way}"]
+        found += ["one-way", f"one-way-{call.one_way}"]
     if call.dead_air_a or call.dead_air_b:
-        flags.append("dead-air")
+        found.append("dead-air")
     if call.capture_drops:
-        flags.append("capture-drops")
+        found.append("capture-drops")
     fields = {"t38": call.t38, "encrypted": call.encrypted_media, "incomplete": not call.complete}
-    return flags + [name for name, is_set in fields.items() if is_set]
+    return found + [name for name, is_set in fields.items() if is_set]
 
 
 def _numbers(values: Callable[[Any], Iterable[float | None]]) -> Field:
@@ -226,6 +228,18 @@ def _texts(values: Callable[[Any], Iterable[str | None]]) -> Field:
 
 def _words(values: Callable[[Any], Iterable[str | None]]) -> Field:
     return Field(values, _word)
+
+
+def _choices(values: Callable[[Any], Iterable[str | None]], known: Iterable[str]) -> Field:
+    """Words of which only these occur; another one is a slip, and would match nothing."""
+    words = frozenset(known)
+
+    def match(written: str, clock: Clock) -> Callable[[str], bool]:
+        if "*" not in written and _plain(written) not in words:
+            raise UsageError(f"'{written}' is none of {', '.join(sorted(words))}")
+        return _word(written, clock)
+
+    return Field(values, match)
 
 
 def _party(values: Callable[[Any], Iterable[str | None]]) -> Field:
@@ -249,6 +263,13 @@ def _call_addresses(call: CallRecord) -> Iterable[str]:
         yield stream.dst_ip
 
 
+_OUTCOMES: Final = ("answered", "redirected", "cancelled", "rejected", "unanswered", "unfinished")
+_FLAGS_OF_FIELDS: Final = ("one-way-a", "one-way-b", "dead-air", "incomplete")
+_STATES: Final = (
+    *(state.REGISTERED, state.UNREGISTERED, state.EXPIRED, state.CHALLENGED),
+    *(state.FAILED, state.UNANSWERED, state.ANSWERED),
+)
+
 _CALL = {
     "caller": _party(lambda call: (call.caller,)),
     "callee": _party(lambda call: (call.callee,)),
@@ -257,7 +278,7 @@ _CALL = {
     "ip": _addresses(_call_addresses),
     "src": _addresses(lambda call: (call.src_ip,)),
     "dst": _addresses(lambda call: (call.dst_ip,)),
-    "outcome": _words(lambda call: (call.outcome,)),
+    "outcome": _choices(lambda call: (call.outcome,), _OUTCOMES),
     "code": Field(lambda call: (call.response_code,), _code, _whole),
     "codec": _words(lambda call: (call.codec_a, call.codec_b)),
     "mos": _numbers(lambda call: (call.mos_a, call.mos_b)),
@@ -267,16 +288,16 @@ _CALL = {
     "connect_duration": _numbers(lambda call: (call.connect_duration,)),
     "pdd": _numbers(lambda call: (call.pdd,)),
     "time": _times(lambda call: (call.start,)),
-    "flags": _words(_flag_values),
+    "flags": _choices(_flag_values, {*flags.MEANINGS, *_FLAGS_OF_FIELDS}),
     "call_id": _texts(lambda call: (call.call_id,)),
     "agent": _words(lambda call: (call.user_agent_caller, call.user_agent_callee)),
-    "hung_up_by": _words(lambda call: (call.hung_up_by,)),
+    "hung_up_by": _choices(lambda call: (call.hung_up_by,), ("caller", "callee")),
 }
 _STREAM = {
     "ip": _addresses(lambda stream: (stream.src_ip, stream.dst_ip)),
     "src": _addresses(lambda stream: (stream.src_ip,)),
     "dst": _addresses(lambda stream: (stream.dst_ip,)),
-    "side": _words(lambda stream: (stream.side,)),
+    "side": _choices(lambda stream: (stream.side,), ("a", "b")),
     "codec": _words(lambda stream: (stream.codec,)),
     "mos": _numbers(lambda stream: (stream.mos,)),
     "loss": _numbers(lambda stream: (stream.loss,)),
@@ -288,7 +309,7 @@ _STREAM = {
     "ssrc": _words(lambda stream: (f"{stream.ssrc:08x}", f"0x{stream.ssrc:08x}")),
 }
 _WINDOW = {
-    "side": _words(lambda window: (window.side,)),
+    "side": _choices(lambda window: (window.side,), ("a", "b")),
     "codec": _words(lambda window: (window.codec,)),
     "mos": _numbers(lambda window: (window.mos,)),
     "loss": _numbers(lambda window: (window.loss,)),
@@ -319,7 +340,7 @@ _REGISTRATION = {
     "src": _addresses(lambda row: (row.src_ip,)),
     "dst": _addresses(lambda row: (row.dst_ip,)),
     "method": _words(lambda row: (row.method,)),
-    "state": _words(lambda row: (row.state,)),
+    "state": _choices(lambda row: (row.state,), _STATES),
     "code": Field(lambda row: (int(code) for code in row.codes), _code, _whole),
     "agent": _words(lambda row: (row.user_agent, row.server)),
     "requests": _numbers(lambda row: (row.requests,)),
@@ -329,7 +350,7 @@ _REGISTRATION = {
     "response_time": _numbers(lambda row: (row.response_time_max_ms,)),
     "time": _times(lambda row: (row.first_time,)),
     "call_id": _texts(lambda row: (row.call_id,)),
-    "flags": _words(lambda row: row.flags),
+    "flags": _choices(lambda row: row.flags, state.MEANINGS),
 }
 FIELDS: Final[dict[type, dict[str, Field]]] = {
     CallRecord: _CALL,

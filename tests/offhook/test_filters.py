@@ -9,6 +9,8 @@ from offhook import filters
 from offhook.errors import UsageError
 from offhook.times import Clock
 from schemas.cdr import CallRecord, StreamRecord
+from schemas.registrations import Registration
+from streams.records import flags
 from tests.offhook.fakes import BUSY, CALL, MESSAGE, STREAM, WINDOW
 
 UTC = Clock("UTC")
@@ -137,7 +139,7 @@ def test_a_time_is_read_in_the_zone_of_the_clock() -> None:
         "code=x",
         "ip=10.0.0.0/64",
         "ip=somewhere",
-        "time>=yesterday",
+        "time>=tomorrow",
         "time=2026-09-21",
         "caller<5",
         "caller=12*34*5",
@@ -202,3 +204,31 @@ def test_streams_know_their_own_names_only() -> None:
     caller, codec = filters.parse(["caller=1", "codec=pcmu"])
     assert not filters.knows(StreamRecord, caller)
     assert filters.knows(StreamRecord, codec)
+
+
+@pytest.mark.parametrize(
+    ("expression", "row", "said"),
+    [
+        ("outcome=anwsered", CALL, "cancelled"),
+        ("outcome!=busy", CALL, "rejected"),
+        ("outcome=answered|failed", CALL, "'failed'"),
+        ("flags=oneway", CALL, "one-way"),
+        ("hung_up_by=a", CALL, "caller"),
+        ("side=c", STREAM, "a, b"),
+        ("side=caller", WINDOW, "a, b"),
+    ],
+)
+def test_a_word_that_never_occurs_is_refused_with_those_that_do(
+    expression: str, row: object, said: str
+) -> None:
+    with pytest.raises(UsageError) as refusal:
+        matches(expression, row)
+    assert said in str(refusal.value)
+
+
+def test_every_flag_and_outcome_may_be_asked_for() -> None:
+    for flag in flags.MEANINGS:
+        assert matches(f"flags={flag}", replace(CALL, flags=[flag]))
+        assert matches(f"flags={flag.upper().replace('-', '_')}|*x*", replace(CALL, flags=[flag]))
+    for state in ("registered", "unregistered", "expired", "challenged", "failed", "unanswered", "answered"):
+        filters.compile_filter(filters.parse([f"state={state}"]), Registration, UTC)
