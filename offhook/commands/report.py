@@ -15,7 +15,12 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--db", metavar="PATH|URL", required=True, help="the store")
     parser.add_argument("--html", metavar="FILE", help="write one self-contained page; - is standard output")
-    parser.add_argument("--from", dest="since", metavar="TIME", help="calls that begin at or after it: 2026-09-21, today, now-2h")
+    parser.add_argument(
+        "--from",
+        dest="since",
+        metavar="TIME",
+        help="calls that begin at or after it: 2026-09-21, today, now-2h",
+    )
     parser.add_argument("--to", dest="until", metavar="TIME", help="calls that begin before it")
     parser.add_argument(
         "--filter",
