@@ -40,6 +40,7 @@ from streams.media.words import (
     TICK,
     TS,
     TS_EXT,
+    UNKNOWN,
     VIDEO,
     VOICE,
     WATCH_FROM,
@@ -49,6 +50,7 @@ from streams.media.words import (
 
 JUMP: Final = 200
 JUMP_US: Final = 1_000_000  # a larger jump in less time is a restart
+MARKED: Final = 1 << 32  # added to the timestamp that is kept, where its packet had the marker
 
 
 @inlined
@@ -119,10 +121,13 @@ def one_packet(
     s[b + R_BYTES] += length
     s[b + HELD] = 0
     # the time since the one before
-    payload_type, marker = mt & 0x7F, mt & 0x80
+    payload_type, marked = mt & 0x7F, mt & 0x80
+    # of two in a row the second one tells of no pause: some senders mark every packet
+    marker = 0 if ahead == 1 and s[b + TS] >= MARKED and s[b + TS_EXT] == ext else marked
     key = s[b + MAP] * 128 + payload_type
     kind = kind_of[key]
-    explained = s[b + AFTER] == 2 or (marker != 0 and kind != VIDEO and ahead == 1)
+    pauses = kind not in (VIDEO, UNKNOWN)
+    explained = s[b + AFTER] == 2 or (marker != 0 and pauses and ahead == 1)
     in_sequence = kind == VOICE and ahead == 1 and payload_type == s[b + PT] and s[b + TS_EXT] == ext
     if in_sequence and 0 < 2 * s[b + PTIME] < delta and suppressed(s, b, ts, delta):
         explained = True
@@ -148,4 +153,5 @@ def one_packet(
         change_type(s, b, payload_type, kind, ticks_of[key])
     if s[b + TICK] > 0:
         voice(s, b, slot, bins, arrival, number, ts, marker)
+        s[b + TS] = ts + marked * (MARKED >> 7)
     return 0

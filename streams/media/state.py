@@ -35,7 +35,7 @@ class S:
     PT = 18  # payload type of the last voice packet, -1 none
     KIND = 19  # its Kind
     TICK = 20  # ns << 12 per timestamp unit, 0 unknown
-    TS = 21  # timestamp of the last voice packet
+    TS = 21  # timestamp of the last voice packet, 2**32 more where it had the marker
     TS_ARRIVAL = 22  # its arrival
     TS_EXT = 23  # its extended sequence number
     J16 = 24  # RFC 3550 A.8 jitter, ns * 16

@@ -1,6 +1,7 @@
 """What the kernel measures, against a plain reading of the RFCs."""
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -101,6 +102,20 @@ def test_silence_suppression_is_no_loss() -> None:
     (gap,) = [gap for batch in heard.batches for gap in batch.gaps]
     assert gap.suppressed
     assert gap.to_us - gap.from_us == 5_000_000
+
+
+def test_a_sender_that_marks_every_packet_is_measured_like_another() -> None:
+    late = [replace(packet, at=packet.at + 0.005 * (n % 3)) for n, packet in enumerate(talk(500))]
+    marked = run([replace(packet, marker=True) for packet in late], CALL)
+    plain = run(late, CALL)
+    for column in (W.JITTER_SUM, W.JITTER_COUNT, W.JITTER_MAX, W.DELTA_MAX, W.MOS, W.PTIME):
+        assert marked.total(column) == plain.total(column)
+
+
+def test_the_marker_of_what_may_be_video_explains_no_pause() -> None:
+    frames = [Packet(n * 0.04, n + 1, 3600 * n, payload_type=96, marker=True) for n in range(100)]
+    heard = run(frames, ())
+    assert heard.rows[heard.info("").stream][0][W.DELTA_MAX] == 40_000
 
 
 def test_a_stall_is_a_gap_that_nothing_explains() -> None:
