@@ -70,6 +70,15 @@ def start_playout(s: Ints, b: int, slot: int, bins: Ints, arrival: int) -> None:
 
 
 @inlined
+def put_off(s: Ints, b: int, arrival: int, us: int) -> None:
+    """Slots from here on are due so much later: the packet before lasted longer than a slot."""
+    ptime, base = s[b + PTIME], s[b + TICK_BASE]
+    write_out(s, b, base + ((arrival - base) // ptime) * ptime)
+    for buffer in range(3):
+        s[b + ANCHOR_1 + 4 * buffer] += us
+
+
+@inlined
 def playout(s: Ints, b: int, slot: int, bins: Ints, arrival: int, k: int, anew: int, missing: int) -> None:
     """One voice packet of slot k through the three buffers; `anew`: it ends a pause."""
     ptime, base = s[b + PTIME], s[b + TICK_BASE]
