@@ -7,6 +7,7 @@ import os
 from offhook.commands.arguments import FILTERS, Commands, add_filter, add_settings
 from offhook.commands.call import add_view
 from offhook.commands.contradictions import refuse_contradictions
+from offhook.stdin_end import ended_by_interrupt
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -80,6 +81,11 @@ def run(options: argparse.Namespace) -> int:
     # numpy's linear algebra, which nothing here uses, would start a thread a core: a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     refuse_contradictions(options)
+    with ended_by_interrupt(options.files):
+        return _analyze(options)
+
+
+def _analyze(options: argparse.Namespace) -> int:
     if options.explain:
         from offhook.explain import run as explain
 
