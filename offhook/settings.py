@@ -52,8 +52,12 @@ NOT_SETTINGS: Final = frozenset(
         "OFFHOOK_CONFIG",
         "OFFHOOK_VOIPMONITOR_CONF",
         "OFFHOOK_CACHE",
+        "OFFHOOK_DB",
         "OFFHOOK_DB_PASSWORD",
         "OFFHOOK_DB_PASSWORD_FILE",
+        "OFFHOOK_DB_TOKEN",
+        "OFFHOOK_IMAGE",
+        "OFFHOOK_SECRETS",
     }
 )
 """Variables that say where things are, or hold a secret; they are no settings of a room."""

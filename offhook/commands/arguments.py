@@ -1,6 +1,7 @@
 """Arguments that several commands take."""
 
 import argparse
+import os
 from typing import Final, TypeAlias
 
 from offhook.errors import UsageError
@@ -23,6 +24,18 @@ def add_filter(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="show only what matches all terms: 'number=1202*,mos<3.5'; may be given several times",
+    )
+
+
+def add_asked_store(parser: argparse.ArgumentParser) -> None:
+    """Which store is asked: --db, else $OFFHOOK_DB."""
+    named = os.environ.get("OFFHOOK_DB")
+    parser.add_argument(
+        "--db",
+        metavar="PATH|URL",
+        required=not named,
+        default=named,
+        help="the store: a folder, or clickhouse://user@host:8123/offhook (or $OFFHOOK_DB)",
     )
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from offhook.commands.arguments import Commands, add_settings
+from offhook.commands.arguments import Commands, add_asked_store, add_settings
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -17,7 +17,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "call", metavar="ID", help="its cdr_id or Call-ID; put -- before one that begins with -"
     )
-    parser.add_argument("--db", metavar="PATH|URL", required=True, help="the store")
+    add_asked_store(parser)
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
     add_view(parser)
     parser.add_argument("--timezone", metavar="ZONE", help="of the times shown: UTC, local, Europe/Prague")

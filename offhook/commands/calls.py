@@ -2,7 +2,7 @@
 
 import argparse
 
-from offhook.commands.arguments import FILTERS, Commands, add_filter, add_settings
+from offhook.commands.arguments import FILTERS, Commands, add_asked_store, add_filter, add_settings
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -15,7 +15,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         " `offhook call ID` shows one.",
         epilog=FILTERS,
     )
-    parser.add_argument("--db", metavar="PATH|URL", required=True, help="the store")
+    add_asked_store(parser)
     parser.add_argument(
         "--format",
         choices=("table", "json", "csv"),

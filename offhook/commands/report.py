@@ -2,7 +2,7 @@
 
 import argparse
 
-from offhook.commands.arguments import Commands, add_settings
+from offhook.commands.arguments import Commands, add_asked_store, add_settings
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -13,7 +13,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         help="sum up the calls of a store, on the terminal or as a page",
         description="Sum up the calls of a store: ASR, ACD, PDD, MOS, loss, codes, codecs, worst calls.",
     )
-    parser.add_argument("--db", metavar="PATH|URL", required=True, help="the store")
+    add_asked_store(parser)
     parser.add_argument("--html", metavar="FILE", help="write one self-contained page; - is standard output")
     parser.add_argument(
         "--from",

@@ -2,7 +2,7 @@
 
 import argparse
 
-from offhook.commands.arguments import Commands
+from offhook.commands.arguments import Commands, add_asked_store
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -15,7 +15,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         " `SELECT * FROM cdr FINAL` works. docs/sql.md has recipes.",
     )
     parser.add_argument("statement", metavar="SELECT", help="the statement; - reads it from standard input")
-    parser.add_argument("--db", metavar="PATH|URL", required=True, help="the store")
+    add_asked_store(parser)
     parser.add_argument(
         "--format",
         metavar="FORMAT",

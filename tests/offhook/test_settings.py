@@ -1,6 +1,7 @@
 """Where settings come from, which source wins, and what is said about what is wrong."""
 
 import argparse
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from offhook import settings, voipmonitor_conf
 from offhook.errors import CommandError, UsageError
 from offhook.main import main
 from offhook.settings import Settings
+from tests.paths import ROOT
 
 Collect = Callable[..., tuple[Settings, list[str]]]
 Show = Callable[..., tuple[int, str, str]]
@@ -163,6 +165,28 @@ def test_every_problem_is_found_not_only_the_first(collect: Collect) -> None:
 def test_a_variable_that_is_no_setting_is_pointed_out(collect: Collect) -> None:
     _, problems = collect(env={"OFFHOOK_CAPTURE_SIP_PORT": "5060", "OFFHOOK_CACHE": "/var/cache"})
     assert problems == ["OFFHOOK_CAPTURE_SIP_PORT: no such setting; did you mean OFFHOOK_CAPTURE_SIP_PORTS?"]
+
+
+def test_a_variable_that_is_for_a_command_is_no_problem(collect: Collect) -> None:
+    assert collect(env={"OFFHOOK_DB_TOKEN": "x", "OFFHOOK_DB": "calls"}) == collect()
+
+
+def test_every_variable_that_is_told_of_may_be_set() -> None:
+    """A variable for one command must not keep the others from working."""
+    known = {
+        settings.variable(section, key) for section in settings.SECTIONS for key in settings.keys(section)
+    }
+    told = {
+        name
+        for folder, pattern in (("docs", "*.md"), ("offhook", "*.py"), ("sinks", "*.py"), ("infra", "*"))
+        for path in (ROOT / folder).rglob(pattern)
+        if path.is_file()
+        for name in re.findall(
+            r"OFFHOOK_[A-Z0-9]+(?:_[A-Z0-9]+)*\b(?!_|\*)", path.read_text("utf-8", "replace")
+        )
+    }
+    assert "OFFHOOK_DB_TOKEN" in told
+    assert told <= known | settings.NOT_SETTINGS, told - known - settings.NOT_SETTINGS
 
 
 def test_load_refuses_the_first_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

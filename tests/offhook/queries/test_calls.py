@@ -116,3 +116,17 @@ def test_no_calls_are_said_in_one_line(run: Run, made_up_store: Path, tmp_path: 
 def test_wrong_arguments_are_said_in_one_line(run: Run, made_up_store: Path, wrong: tuple[str, ...]) -> None:
     code, out, err = run("calls", "--db", str(made_up_store), *wrong)
     assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_the_store_is_named_by_the_environment(
+    run: Run, real_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("calls")[0] == 2
+    monkeypatch.setenv("OFFHOOK_DB", str(real_store))
+    asked = [["calls", "--limit", "3"], ["sql", "SELECT count() FROM calls"], ["report"]]
+    for command in asked:
+        code, out, err = run(*command)
+        assert (code, err) == (0, "")
+        assert (code, out, err) == run(*command, "--db", str(real_store))
+    assert "no store there" in run("calls", "--db", "elsewhere")[2]
