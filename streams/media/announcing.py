@@ -125,7 +125,8 @@ class Announcements:
             owner.answered_us = min(owner.answered_us, event.time_us)
             for flow in self.table.to_or_from((owner.address,)):
                 stranger = all(other.cdr_id != event.cdr_id for other in flow.owners)
-                if self.table.status[flow.slot] == BOUND and stranger:
+                bound = self.table.status[flow.slot] == BOUND
+                if bound and stranger and not self.owners.only_theirs(flow.owners, flow.peer, owner):
                     self.table.lower(flow.slot, S.WATCH_FROM, event.time_us)
 
     def _until(self, owner: Owner, time_us: int) -> None:

@@ -95,6 +95,8 @@ class Binding:
         direct = flow.matched_by in ("sdp-destination", "sdp-source") and owner.address == place
         if not direct or any(other.cdr_id == owner.cdr_id for other in flow.owners):
             return
+        if self.owners.only_theirs(flow.owners, flow.peer, owner):
+            return
         if not self.owners.reaches(owner, self.slots[flow.slot, S.FIRST] or time_us):
             self.table.lower(flow.slot, S.WATCH_FROM, owner.answered_us)
             return

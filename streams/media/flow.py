@@ -100,6 +100,11 @@ class Flow(msgspec.Struct, gc=False):
     event: EventInProgress | None = None
     ended_event: int = -1  # timestamp of the last event reported
 
+    @property
+    def peer(self) -> Address:
+        """The end that is not the owners'."""
+        return self.source if self.towards else self.destination
+
     def begin(self, stream: int) -> None:
         """A new stream lives on the flow."""
         self.stream, self.described = stream, []

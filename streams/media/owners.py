@@ -167,7 +167,11 @@ class Owners:
     def _joined(
         self, match: Match, source: Address, destination: Address, first_us: int, reach_us: int
     ) -> Match:
-        """The match with the calls that announced the same endpoint shortly after the flow began."""
+        """The match with the calls that announced the same endpoint shortly after the flow began.
+
+        Of several, those whose other side announced the flow's other end, if there is one: some answer all
+        calls on one port.
+        """
         if match.by not in ("sdp-destination", "sdp-source"):
             return match
         owners = self.by_address[destination if match.towards else source]
@@ -181,6 +185,8 @@ class Owners:
             if owner.cdr_id not in calls:
                 calls.add(owner.cdr_id)
                 match.owners = [*match.owners, owner]
+        peer = source if match.towards else destination
+        match.owners = [o for o in match.owners if self.faces(o, peer)] or match.owners
         match.owners.sort(key=_order)
         return match
 
@@ -233,13 +239,22 @@ class Owners:
                 continue
             fitting = [
                 owner
-                for owner in owners[-OWNERS_PER_ADDRESS_MAX:]
+                for owner in self._some(owners, source if towards else destination)
                 if owner.from_us <= announced_by_us and _covers(owner, owners, first_us)
             ]
             if fitting:
                 fitting.sort(key=_order)
                 return Match(self._one_a_call(fitting, source if towards else destination), by, towards)
         return None
+
+    def _some(self, owners: list[Owner], peer: Address) -> list[Owner]:
+        """The endpoints of an address to look at: of very many those that face the peer, or the newest."""
+        if len(owners) <= OWNERS_PER_ADDRESS_MAX:
+            return owners
+        near = {owner.cdr_id for owner in self.by_address.get(peer, ())}
+        return [o for o in owners if o.cdr_id in near][-OWNERS_PER_ADDRESS_MAX:] or owners[
+            -OWNERS_PER_ADDRESS_MAX:
+        ]
 
     def _one_a_call(self, owners: list[Owner], peer: Address) -> list[Owner]:
         """Of several endpoints of one call on an address, the one whose other side talks from `peer`."""
@@ -248,12 +263,17 @@ class Owners:
         chosen: dict[str, Owner] = {}
         for owner in owners:
             held = chosen.get(owner.cdr_id)
-            if held is None or (self._faces(owner, peer) and not self._faces(held, peer)):
+            if held is None or (self.faces(owner, peer) and not self.faces(held, peer)):
                 chosen[owner.cdr_id] = owner
         return list(chosen.values())
 
-    def _faces(self, owner: Owner, peer: Address) -> bool:
+    def faces(self, owner: Owner, peer: Address) -> bool:
+        """Whether the other side of the endpoint's call announced `peer`."""
         return any(o.owner != owner.owner and o.address == peer for o in self.by_call.get(owner.cdr_id, ()))
+
+    def only_theirs(self, owners: Iterable[Owner], peer: Address, other: Owner) -> bool:
+        """Whether calls of `owners` announced a flow's other end, `peer`, too, and the other's did not."""
+        return any(self.faces(owner, peer) for owner in owners) and not self.faces(other, peer)
 
     def branch_of(self, owner: Owner, peer: Address) -> str:
         """To tag of the dialog a stream belongs to: the callee's endpoint tells it."""

@@ -1,6 +1,6 @@
 """Whose stream a flow is: announcements, reach-back, ports used again, shared streams."""
 
-from schemas.media_endpoints import CallAnswered, CallEnded, EndpointClosed, Payload
+from schemas.media_endpoints import CallAnswered, CallEnded, EndpointClosed, EndpointEvent, Payload
 from schemas.media_windows import W
 from schemas.rtp_packets import MASKED_EVENT
 from streams.media.settings import MediaSettings
@@ -96,6 +96,32 @@ def test_two_calls_with_the_same_endpoint_share_the_stream() -> None:
     heard = run(talk(100), [opened(0.0, "one"), opened(0.5, "two")])
     assert packets_of(heard) == {"one": 100, "two": 100}
     assert heard.info("two").owners == 2
+
+
+def test_of_calls_that_are_answered_on_one_port_each_has_the_stream_of_its_own_caller() -> None:
+    ports = {"first": 4000, "second": 4004, "third": 4008}
+    events: list[EndpointEvent] = []
+    packets = []
+    for n, (call, port) in enumerate(ports.items()):
+        begin = 0.1 * n
+        events += [
+            opened(begin, call, "a", (A, port)),
+            opened(begin, call, "b"),
+            CallAnswered(at(begin), call, ""),
+        ]
+        packets += talk(100, start=begin + 0.01, source=(A, port), ssrc=7)
+    heard = run(sorted(packets, key=lambda packet: packet.at), events)
+    assert packets_of(heard) == dict.fromkeys(ports, 100)
+    assert {call: heard.info(call).src_port for call in ports} == ports
+    assert {heard.info(call).owners for call in ports} == {1}
+
+
+def test_of_very_many_calls_on_one_port_each_has_its_own_stream() -> None:
+    events: list[EndpointEvent] = []
+    for n in range(300):
+        events += [opened(0.0, str(n), "a", (A, 4000 + n)), opened(0.0, str(n), "b")]
+    heard = run([*talk(50, start=0.1, source=(A, 4003)), *talk(50, start=2.0, source=(A, 4299))], events)
+    assert packets_of(heard) == {"3": 50, "299": 50}
 
 
 def test_media_moved_elsewhere_leaves_the_old_address_to_nobody() -> None:
