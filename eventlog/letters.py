@@ -21,8 +21,12 @@ def dead_letter(
     offset: int = -1,
     account: str = "",
     site: str = "",
+    kept: int = KEPT_BYTES,
 ) -> DeadLetter:
-    """Who refused which record and why, in one line; `number` is the record's partition."""
+    """Who refused which record and why, in one line; `number` is the record's partition.
+
+    `kept`: octets of the record that the letter keeps.
+    """
     return DeadLetter(
         account=account,
         site=site,
@@ -33,7 +37,7 @@ def dead_letter(
         offset=offset,
         reason=" ".join(reason.split())[:_REASON_CHARACTERS],
         key=key[:KEPT_BYTES],
-        value=value[:KEPT_BYTES],
+        value=value[:kept],
         value_bytes=len(value),
     )
 

@@ -10,10 +10,22 @@ from typing import Any
 from capture.publisher import Publisher
 from capture.wire.listening import Listening
 from eventlog.kafka.log import KafkaLog
-from offhook.health import HEALTH_S, HealthReports, drops_of, say, sensor_samples, wire_samples
+from eventlog.kafka.transactor import Record
+from offhook.errors import CommandError
+from offhook.health import (
+    HEALTH,
+    HEALTH_S,
+    HealthReports,
+    drops_of,
+    place,
+    say,
+    sensor_samples,
+    wire_samples,
+)
 from offhook.monitoring.metrics import Sample
 from offhook.process import FLUSH_S, STOP_S, within
 from offhook.settings import Settings
+from schemas.capture_health import CaptureHealth
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +43,8 @@ class LiveCapture:
     def __init__(self, heard: Listening, log: KafkaLog) -> None:
         self._listening = heard
         self.sensor, self.log = heard.sensor, log
+        self._name = f"{heard.sensor.account}/{heard.sensor.site}/{heard.sensor.name}"
+        self._claim = log.claim(f"sensor-{self._name}")
         self._publisher = Publisher(log)
         self._health = HealthReports(self.sensor, "interface")
 
@@ -56,8 +70,12 @@ class LiveCapture:
             self._health.published(batches)
             if time.monotonic() >= next_report:
                 next_report = time.monotonic() + HEALTH_S
-                self._report()
-        self._report()
+                self._claim_again()
+            if self._claim.lost:
+                raise CommandError(
+                    f"another process publishes as sensor {self._name}: give one of them another --sensor"
+                )
+        say(self.log, self._report())
         self.log.flush(FLUSH_S)
         self._listening.published()
         ended = {"packets": self.sensor.packets, "drops": drops_of(self.sensor)}
@@ -83,11 +101,16 @@ class LiveCapture:
         """Hear no more."""
         self._listening.close()
 
-    def _report(self) -> None:
-        """Say how the sensor fares since the last time."""
-        report = self._health.next(
+    def _claim_again(self) -> None:
+        """Say how the sensor fares, which tells whether there is another one of this name."""
+        report = self._report()
+        number, key = place(self.log, report)
+        self._claim.append(Record(HEALTH, number, key, self.log.wire.encode(HEALTH, report)))
+
+    def _report(self) -> CaptureHealth:
+        """How the sensor fares since the last time."""
+        return self._health.next(
             unsent_bytes=self.log.publisher.unacknowledged_bytes,
             lag_ms=round(self._listening.behind_s * 1000),
             warnings=self._listening.warnings,
         )
-        say(self.log, report)

@@ -19,7 +19,7 @@ from offhook.errors import DONE, FAILED, CommandError, UsageError
 from offhook.kafka.events import json_line, readable
 from offhook.text import clean
 from offhook.times import rfc3339
-from schemas.dead_letters import DeadLetter
+from schemas.dead_letters import KEPT_BYTES, DeadLetter
 from schemas.framing import FramingError
 
 
@@ -107,9 +107,10 @@ async def _show(log: Letters, name: str) -> int:
     for field, value in readable(letter).items():
         if field != "value":
             print(clean(f"{field:<12} {rfc3339(value) if field == 'time_us' else value}"))
-    print(f"\nthe first {len(letter.value)} of {letter.value_bytes} bytes:")
-    for at in range(0, len(letter.value), 16):
-        row = letter.value[at : at + 16]
+    value = letter.value[:KEPT_BYTES]
+    print(f"\nthe first {len(value)} of {letter.value_bytes} bytes:")
+    for at in range(0, len(value), 16):
+        row = value[at : at + 16]
         text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
         print(f"{at:08x}  {row.hex(' '):<47}  {text}")
     return DONE

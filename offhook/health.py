@@ -116,8 +116,14 @@ class HealthReports:
 
 def say(log: Log, report: CaptureHealth) -> None:
     """Append a report to `capture.health`."""
+    number, key = place(log, report)
+    log.append(HEALTH, number, key, report)
+
+
+def place(log: Log, report: CaptureHealth) -> tuple[int, bytes]:
+    """Partition and key of a report."""
     key = routing(report.account, report.site, report.sensor)
-    log.append(HEALTH, partition(key, log.partitions(HEALTH)), key, report)
+    return partition(key, log.partitions(HEALTH)), key
 
 
 def drops_of(sensor: Sensor) -> dict[str, int]:

@@ -10,6 +10,7 @@ from eventlog.letters import TOPIC, dead_letter, letter_place
 from eventlog.log import Entry, LogError
 from eventlog.sqlite.log import SqliteLog
 from schemas import framing
+from schemas.bounds import VALUE_BYTES
 from schemas.framing import FramingError
 from sinks.age import Due
 from sinks.bounds import READ_AT_ONCE
@@ -144,6 +145,7 @@ class LogDelivery:
                     topic=place.topic,
                     number=place.partition,
                     offset=place.offset,
+                    kept=VALUE_BYTES,  # whole: the log forgets the record itself within seconds
                 )
                 number, key = letter_place(letter, self._log.partitions(TOPIC))
                 step.append(TOPIC, number, key, letter)

@@ -66,6 +66,7 @@ class Listening:
         self.down: frozenset[str] = frozenset()
         """The interfaces that nothing can pass now: they are down, or without a link."""
         self._looked_s = 0.0
+        self._noted: str | None = None
         self.lost: dict[tuple[str, str], int] = {}
         """By interface and reason the packets that were lost before they could be read."""
         self._told: dict[tuple[str, str], tuple[float, int]] = {}
@@ -92,6 +93,8 @@ class Listening:
     def warnings(self) -> list[str]:
         """What is not as it should be, a line each."""
         found = [self.trouble] if self.trouble else []
+        if self._lives.trouble:
+            found.append(self._lives.trouble)
         left_s = self._wire.time.caught_up_ns / 1e9 - time.time()
         if left_s > 0:
             found.append(f"the clock was set back: for {left_s:.0f} s more, calls may be without their media")
@@ -138,6 +141,9 @@ class Listening:
         down = frozenset(self._wire.down())
         for name in sorted(down - self.down):
             _log.warning("interface is down", extra={"fields": {"interface": name}})
+        if self._lives.trouble and not self._noted:
+            _log.warning("state is not written", extra={"fields": {"why": self._lives.trouble}})
+        self._noted = self._lives.trouble
         for name in sorted(self.down - down):
             _log.info("interface is up", extra={"fields": {"interface": name}})
         self.down = down

@@ -5,11 +5,8 @@ belongs to what it has safely published; when it begins again, the difference is
 has cost.
 """
 
-import contextlib
 import fcntl
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -31,6 +28,8 @@ class Lives:
         """Begin a life; CaptureError where the former one still runs, or the folder cannot be written."""
         name = hashlib.sha256(sensor.encode()).hexdigest()[:16]
         self._path = folder / f"sensor-{name}.json"
+        self.trouble: str | None = None
+        """Why the last note could not be written."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = (folder / f"sensor-{name}.lock").open("a+b")
@@ -61,11 +60,16 @@ class Lives:
 
     def reached(self, life: Life) -> None:
         """Remember what was published up to; a folder that cannot be written now is tried again later."""
-        with contextlib.suppress(OSError):
-            handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=self._path.name)
-            with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.encode(life))
-            Path(name).replace(self._path)
+        written = self._path.with_suffix(".new")  # nobody else writes here
+        try:
+            written.write_bytes(msgspec.json.encode(life))
+            written.replace(self._path)
+        except OSError as error:
+            self.trouble = (
+                f"{error.filename or written}: {error.strerror}; how far the sensor came is not noted"
+            )
+        else:
+            self.trouble = None
 
     def close(self) -> None:
         """Let another process be this sensor."""

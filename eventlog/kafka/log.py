@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from eventlog.kafka.claim import Claim
 from eventlog.kafka.clients import committed_consumer, end_client, partitions_of
 from eventlog.kafka.connection import readable
 from eventlog.kafka.errors import KafkaLogError
@@ -68,6 +69,7 @@ class KafkaLog:
         self._open: set[str] = set()
         self._readers: dict[Place, Reader] = {}
         self._counts: dict[str, int] = {}
+        self._claims: list[Claim] = []
         self._closed = False
         try:
             self._publisher = Publisher(settings, self._thread)
@@ -96,6 +98,12 @@ class KafkaLog:
         """Append a record outside any transaction; flush() tells when the brokers have it."""
         self._check(topic, partition)
         self._publisher.append(topic, partition, key, self.wire.encode(topic, value))
+
+    def claim(self, name: str) -> Claim:
+        """Be the only process of this name; KafkaLogError."""
+        made = Claim(self._settings, self._thread, name)
+        self._claims.append(made)
+        return made
 
     def flush(self, timeout_s: float | None = None) -> None:
         """Wait until the brokers have all that was appended."""
@@ -135,6 +143,8 @@ class KafkaLog:
             return
         self._closed = True
         self._publisher.close()
+        for claim in self._claims:
+            self._call(claim.close())
         for part in self._owners.values():
             self._call(part.close())
         for reader in self._readers.values():

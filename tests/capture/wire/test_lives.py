@@ -33,6 +33,23 @@ def test_a_note_that_cannot_be_read_is_as_none(tmp_path: Path) -> None:
     lives.close()
 
 
+def test_a_folder_that_cannot_be_written_any_more_is_said_and_nothing_piles_up(tmp_path: Path) -> None:
+    lives = Lives(tmp_path, "s")
+    lives.reached(Life("boot", {"eth0": 1}))
+    before = sorted(tmp_path.iterdir())
+    (note,) = tmp_path.glob("*.json")
+    note.with_suffix(".new").mkdir()
+    for _ in range(3):
+        lives.reached(Life("boot", {"eth0": 2}))
+        assert "is not noted" in (lives.trouble or "")
+    note.with_suffix(".new").rmdir()
+    assert sorted(tmp_path.iterdir()) == before
+    lives.reached(Life("boot", {"eth0": 3}))
+    assert lives.trouble is None
+    assert lives.missed(Life("boot", {"eth0": 5})) == 2
+    lives.close()
+
+
 def test_a_sensor_runs_once(tmp_path: Path) -> None:
     lives = Lives(tmp_path, "acme/hq/gw1")
     with pytest.raises(CaptureError, match="acme/hq/gw1 runs already"):

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from eventlog.sqlite.log import SqliteLog
-from schemas.dead_letters import DeadLetter
+from offhook.errors import DONE
+from offhook.main import main
+from schemas.dead_letters import KEPT_BYTES, DeadLetter
 from sinks.clickhouse.client import Store
 from sinks.clickhouse.sink import ClickHouseSink
 from sinks.deliver_log import LogDelivery
@@ -86,6 +88,25 @@ def test_rows_and_offsets_and_what_is_refused_alone(log: SqliteLog, store: Store
     assert letter.key == b"k"
     delivery(log, store).run(Told(1))
     assert len(letters(log)) == 1
+
+
+def test_a_long_record_that_was_refused_can_be_brought_back_when_the_log_has_forgotten_it(
+    log: SqliteLog, path: Path, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = {"User-Agent": "x" * 10_000}
+    append(log, 0, src_port=70_000, headers=long)
+    delivery(log, store).run(Told(1))
+    (letter,) = letters(log)
+    assert len(letter.value) == letter.value_bytes > KEPT_BYTES
+    log.trim()
+    assert log.read("cdr", 0, log.start("cdr", 0)) == []
+    log.close()
+    assert main(["deadletters", "show", "0:0", "--state", str(path.parent)]) == DONE
+    assert f"the first {KEPT_BYTES} of {letter.value_bytes} bytes" in capsys.readouterr().out
+    assert main(["deadletters", "replay", "0:0", "--state", str(path.parent)]) == DONE
+    with SqliteLog(path) as again:
+        (entry,) = again.read("cdr", 0, again.start("cdr", 0))
+        assert entry.value.headers == long
 
 
 def test_a_store_that_takes_nothing_is_tried_again(log: SqliteLog, store: Store) -> None:
