@@ -13,6 +13,7 @@ from offhook.commands.arguments import check_wire_filter, speed_of
 from offhook.errors import DONE
 from offhook.monitoring import logs
 from offhook.monitoring.server import Health, address, monitoring
+from offhook.process import stop_signals
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
         logs.configure()
         begun = LiveCapture(heard, log) if heard else FileCapture(options, chosen, log, speed)
         with closing(begun) as capture:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in stop_signals():
                 signal.signal(number, capture.stop)
             with monitoring(
                 http,

@@ -29,8 +29,14 @@ def within(seconds: float) -> None:
     timer.start()
 
 
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """What ends a service in good order: SIGTERM, ^C, a terminal that goes away (but not under nohup)."""
+    hung_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    return (signal.SIGTERM, signal.SIGINT, *hung_up)
+
+
 def stop_on_signals() -> asyncio.Event:
-    """Set by SIGTERM or ^C, after which the process has STOP_S to end; called in the event loop."""
+    """Set by one of stop_signals(), after which the process has STOP_S to end; called in the event loop."""
     stop = asyncio.Event()
 
     def stopping() -> None:
@@ -38,6 +44,6 @@ def stop_on_signals() -> asyncio.Event:
         within(STOP_S)
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, stopping)
     return stop

@@ -87,7 +87,7 @@ async def _opened(db: str, running: "Running", stop: asyncio.Event) -> Store | N
     while not stop.is_set():
         running.beat = time.monotonic()
         try:
-            return await asyncio.to_thread(open_for_writing, db)
+            store = await asyncio.to_thread(open_for_writing, db)
         except OutOfReachError as error:
             running.trouble = str(error)
             if not said:
@@ -97,6 +97,10 @@ async def _opened(db: str, running: "Running", stop: asyncio.Event) -> Store | N
                 await asyncio.wait_for(stop.wait(), RETRY_S)
             except TimeoutError:
                 continue
+        else:
+            if said:
+                _log.info("store is back")
+            return store
     return None
 
 

@@ -114,6 +114,8 @@ class KafkaDelivery:
                 said = True
                 await _wait(stop, _RETRY_S)
             else:
+                if said:
+                    _log.info("kafka is back")
                 self._trouble = None
                 return True
         return False
