@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+from offhook.errors import CommandError
 from offhook.explain.evidence import Evidence
 from offhook.explain.finding import HIGH, LOW, MEDIUM, Finding, finding
 from offhook.explain.media import advice_of, reasons_of, title_of
 from offhook.explain.silence import Media
 from offhook.explain.words import count, end, when
+from offhook.ids import LEAST, several_named
 from offhook.text import clean
 from schemas.cdr import CallRecord
 from streams.dialogs.call import START_NOT_SEEN
@@ -26,8 +28,16 @@ _NO_BYE = {
 
 
 def calls_named(evidence: Evidence, name: str) -> list[CallRecord]:
-    """The calls of that Call-ID or cdr_id."""
-    return [call for call in evidence.calls if name in (call.call_id, call.cdr_id)]
+    """The calls of that Call-ID or cdr_id, or of the one that begins so; CommandError where several do."""
+    exact = [call for call in evidence.calls if name in (call.call_id, call.cdr_id)]
+    if exact or name in evidence.sides or len(name) < LEAST:
+        return exact
+    found = [call for call in evidence.calls if call.call_id.startswith(name)]
+    found = found or [call for call in evidence.calls if call.cdr_id.startswith(name.lower())]
+    ids = list(dict.fromkeys(call.call_id for call in found))
+    if len(ids) > 1:
+        raise CommandError(several_named(name, ids))
+    return found
 
 
 def no_such_call(evidence: Evidence, name: str) -> Finding:

@@ -133,6 +133,9 @@ def test_a_beginning_of_an_id_does(run: Run) -> None:
     assert cdr_id[:8] in listed.splitlines()[1].split()
     assert run("analyze", PROXIED, "--call", cdr_id[:8].upper())[:2] == (0, whole)
     assert run("analyze", PROXIED, "--call", "Fj1KkS")[:2] == (0, whole)
+    explained = run("analyze", PROXIED, "--explain", "--call", "Fj1KkSQB0u", "--format", "json")
+    for beginning in (cdr_id[:8].upper(), "Fj1KkS"):
+        assert run("analyze", PROXIED, "--explain", "--call", beginning, "--format", "json") == explained
     code, _, err = run("analyze", PROXIED, "--call", "Fj1Kk")
     assert (code, err.count("\n")) == (1, 1)
     assert "6 characters or more" in err
@@ -164,7 +167,8 @@ def test_a_beginning_of_several_ids_is_refused_and_names_them(run: Run, tmp_path
     frames = [dialog.request(0.0, "INVITE").response(0.3, 486).frames for dialog in dialogs]
     wire.write(path, [*frames[0], *frames[1]])
     assert run("analyze", str(path), "--db", store)[0] == 0
-    for command in (["analyze", str(path), "--call", "same-beg"], ["call", "same-beg", "--db", store]):
+    one = ["analyze", str(path), "--call", "same-beg"]
+    for command in (one, [*one, "--explain"], ["call", "same-beg", "--db", store]):
         code, out, err = run(*command)
         assert (code, out, err.count("\n")) == (1, "", 1)
         assert "same-beginning-1" in err and "same-beginning-2" in err
