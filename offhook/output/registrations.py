@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from offhook.output.views import Column, View
+from offhook.output.views import ADDRESS, Column, View
 from offhook.text import clean
 from offhook.times import Clock
 from schemas.registrations import Registration
@@ -59,8 +59,8 @@ REGISTRATIONS: Final = View(
         Column("first", 90, live=19),
         Column("method", 75, live=9),
         Column("user", 100, free=True, live=20, narrowest=11),
-        Column("from", 85, free=True, live=21),
-        Column("to", 70, free=True, live=21),
+        Column("from", 85, free=True, live=21, narrowest=ADDRESS),
+        Column("to", 70, free=True, live=21, narrowest=ADDRESS),
         Column("state", 95, live=12),
         Column("code", 80, right=True, live=4),
         Column("expires", 50, right=True, live=7),

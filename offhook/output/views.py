@@ -1,7 +1,7 @@
 """Which columns a table has for each kind of row, and what stands in them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -11,6 +11,9 @@ from offhook.rows import MessageRow, WindowRow
 from offhook.text import clean
 from offhook.times import Clock
 from schemas.cdr import CallRecord, StreamRecord
+
+ADDRESS: Final = 15
+"""To how much an address is cut before another column goes: less of it tells nothing."""
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -141,8 +144,8 @@ STREAMS = View(
         Column("first", 90, live=19),
         _text("call-id", 40, 20),
         Column("side", 80, live=4),
-        _text("from", 100, 21),
-        _text("to", 100, 21),
+        _text("from", 100, 21, ADDRESS),
+        _text("to", 100, 21, ADDRESS),
         Column("ssrc", 60, live=8),
         _text("codec", 70, 8),
         _number("seconds", 50, 7),
@@ -238,10 +241,10 @@ def _message_styles(message: MessageRow) -> dict[int, str]:
 MESSAGES = View(
     columns=(
         Column("time", 90, live=26),
-        _text("from", 100, 21),
-        _text("to", 100, 21),
+        _text("from", 100, 21, ADDRESS),
+        _text("to", 100, 21, ADDRESS),
         Column("over", 40, live=4),
-        _text("message", 95, 16),
+        _text("message", 95, 16, 12),
         _text("cseq", 50, 12),
         _text("caller", 60, 15),
         _text("callee", 60, 15),

@@ -193,6 +193,19 @@ def test_what_stands_out_is_said_in_words() -> None:
     assert "the capture began after the call did" in text
 
 
+@pytest.mark.parametrize("columns", [60, 80, 100, 120])
+def test_a_terminal_loses_columns_before_addresses(columns: int) -> None:
+    crowded = {"src_ip": "192.168.100.1", "dst_ip": "203.0.113.250", "call_id": "c" * 40}
+    message = replace(MESSAGE, **crowded, status=486, reason="Busy Here", caller="1" * 20, callee="2" * 20)
+    for text in (
+        table([message], views.MESSAGES, paint=Paint(columns)),
+        table([replace(STREAM, **crowded)], views.STREAMS, paint=Paint(columns)),
+    ):
+        assert "192.168.100.1" in text and "203.0.113.250" in text
+        assert max(map(width, text.splitlines()[:2])) <= columns
+    assert "486 Busy" in table([message], views.MESSAGES, paint=Paint(columns))
+
+
 def test_a_pipe_gets_whole_values_and_a_terminal_what_fits() -> None:
     long = replace(CALL, caller="9" * 200)
     assert "9" * 200 in table([long])
