@@ -1,5 +1,6 @@
 """The RTP audio/video profile: static payload types and codec names (RFC 3551 6, IANA rtp-parameters)."""
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 
@@ -39,6 +40,9 @@ STATIC: Final[dict[int, PayloadType]] = {
     34: PayloadType("H263", 90000, "video"),
 }
 """Static payload types by number; 96 to 127 are dynamic, the rest unassigned or reserved."""
+
+VIDEO_CLOCK: Final = 90_000
+"""Hz; no voice codec of SDP has it."""
 
 _NOT_VOICE: Final = "TELEPHONE-EVENT TONE CN RED ULPFEC PARITYFEC FLEXFEC FLEXFEC-03 RTX T140 CLEARMODE"
 NOT_VOICE: Final = frozenset(_NOT_VOICE.split())
@@ -81,6 +85,14 @@ def codec_name(encoding: str) -> str:
     """The encoding name in upper case, as IANA registers it, for the spellings seen in SDP."""
     name = encoding.strip().upper()
     return _ALIASES.get(name, name)
+
+
+def carried(codec: str, clock_rate: int, announced: Iterable[tuple[str, int]]) -> str:
+    """The codec of what a type carries: of sound with redundancy (RFC 2198) the voice codec announced
+    beside it at the same clock, else the codec itself."""
+    if codec.upper() != "RED" or clock_rate == VIDEO_CLOCK:
+        return codec
+    return next((name for name, rate in announced if rate == clock_rate and is_voice(name.upper())), codec)
 
 
 def is_voice(codec: str) -> bool:

@@ -59,8 +59,10 @@ class PayloadMaps:
             codecs[payload_type] = static.codec
             ticks[payload_type] = (1_000_000_000 << 12) // static.clock_rate
             kinds[payload_type] = _kind(static.codec, static.kind)
-        for payload_type, codec, clock_rate in payloads:
+        announced = [(codec, clock_rate) for _, codec, clock_rate in payloads]
+        for payload_type, name, clock_rate in payloads:
             if 0 <= payload_type < 128 and clock_rate > 0:
+                codec = rtp_profile.carried(name, clock_rate, announced)
                 codecs[payload_type] = codec
                 ticks[payload_type] = (1_000_000_000 << 12) // clock_rate
                 kinds[payload_type] = _kind(codec, "video" if clock_rate == 90000 else "audio")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from operator import itemgetter
 from typing import Final
 
-from protocols.rtp_profile import STATIC, codec_name
+from protocols.rtp_profile import STATIC, carried, codec_name
 from schemas.cdr import RtcpFigures, StreamRecord
 from schemas.media_endpoints import Payload
 from schemas.media_windows import Digit, RtcpSummary, StreamInfo, W
@@ -157,7 +157,8 @@ def stream_record(view: StreamView, after_last: int | None = None) -> StreamReco
     Its MOS counts dead air between its first and last packet as 1.0; VoIPmonitor's scores do not.
     """
     info, sums, packets, expected = view.info, view.sums, view.packets, view.expected
-    quality = codec_quality(view.codec)
+    announced = ((payload.codec, payload.clock_rate) for payload in info.payloads)
+    quality = codec_quality(carried(view.codec, view.clock_rate or 0, announced) if view.codec else None)
     duplicates, copies, reordered, restarts, jitter_sum, updates, jitter_max, delta_max = _COUNTS(sums)
     burst, gap = densities(*_RFC3611(sums))
     mos, mos_f1, mos_f2, mos_adaptive = [

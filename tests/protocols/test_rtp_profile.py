@@ -58,3 +58,12 @@ def test_names(written: str, codec: str) -> None:
 def test_what_carries_no_voice(codec: str) -> None:
     assert not rtp_profile.is_voice(codec)
     assert rtp_profile.is_voice("OPUS")
+
+
+def test_redundancy_carries_the_voice_codec_of_its_clock() -> None:
+    announced = [("RED", 48000), ("TELEPHONE-EVENT", 48000), ("PCMU", 8000), ("OPUS", 48000), ("VP8", 90000)]
+    assert rtp_profile.carried("RED", 48000, announced) == "OPUS"
+    assert rtp_profile.carried("RED", 8000, announced) == "PCMU"
+    assert rtp_profile.carried("RED", 1000, announced) == "RED"  # text
+    assert rtp_profile.carried("RED", 90000, announced) == "RED"  # video
+    assert rtp_profile.carried("PCMU", 8000, announced) == "PCMU"

@@ -150,6 +150,17 @@ def test_a_dynamic_type_has_the_clock_that_the_call_announced() -> None:
     assert heard.rows[heard.info("call").stream][0][W.PTIME] == 20_000
 
 
+def test_sound_with_redundancy_is_measured_as_what_it_carries() -> None:
+    both = [Payload(63, "RED", 48000), Payload(101, "TELEPHONE-EVENT", 48000), Payload(111, "OPUS", 48000)]
+    found = []
+    for payload_type in (63, 111):
+        packets = [Packet(n * 0.02, n + 1, 960 * n, payload_type=payload_type) for n in range(200) if n != 50]
+        heard = run(packets, [opened(0.0, payloads=both)])
+        found.append([heard.total(column) for column in (W.MOS, W.JITTER_COUNT, W.PTIME, W.LOST_2)])
+    assert found[0] == found[1]
+    assert found[0][0] > 4_000_000
+
+
 def test_a_new_offer_changes_the_clock_from_its_time_on() -> None:
     packets = [Packet(n * 0.02, n + 1, (160 if n < 100 else 960) * n, payload_type=96) for n in range(200)]
     events = [
