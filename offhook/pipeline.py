@@ -99,6 +99,7 @@ class Analysis:
     def _sum_up(self, cpu_s: float) -> None:
         sensor, summary = self._sensor, self.summary
         summary.calls, summary.streams = self._collector.calls, self._collector.streams
+        summary.packets = sensor.packets
         summary.counters = {**sensor.counters, **self._runner.counters}
         summary.warnings = self._source.warnings
         summary.first_us, summary.last_us = sensor.first_us, sensor.last_us

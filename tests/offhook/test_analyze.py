@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from capture.files import open_capture
 from offhook import demo
 from offhook.main import main
 from tests.paths import OWN_CAPTURES, ROOT
@@ -98,6 +99,28 @@ def test_a_partial_last_record_is_no_damage(tmp_path: Path) -> None:
     cut = tmp_path / "cut.pcap"
     cut.write_bytes(CALL.read_bytes()[:-7])
     assert analyze("--strict", cut).returncode == 0
+
+
+def test_the_report_counts_the_packets_of_the_file(fifty: Path) -> None:
+    done = analyze(fifty / "calls.pcap")
+    frames = sum(len(block.offset) for block in open_capture(fifty / "calls.pcap"))
+    assert f"\n{frames:,} packets\n".encode() in done.stdout
+
+
+def test_signalling_appended_to_its_media_is_one_call(fifty: Path, tmp_path: Path) -> None:
+    frames = [
+        frame
+        for block in open_capture(fifty / "calls.pcap")
+        for frame in zip(block.offset.tolist(), block.captured.tolist(), strict=True)
+    ]
+    data = (fifty / "calls.pcap").read_bytes()
+    packets = [data[offset - 16 : offset + length] for offset, length in frames]
+    sip = [packet for packet in packets if b"SIP/2.0" in packet]
+    others = [packet for packet in packets if b"SIP/2.0" not in packet]
+    (tmp_path / "appended.pcap").write_bytes(data[:24] + b"".join(others + sip))
+    done = analyze("--format", "json", tmp_path / "appended.pcap")
+    assert b"not in order of time" in done.stderr
+    assert [json.loads(line) for line in done.stdout.splitlines()] == records(fifty / "calls.pcap")
 
 
 def test_a_damaged_capture_gives_what_was_good_and_a_warning(tmp_path: Path) -> None:
