@@ -9,7 +9,7 @@ from typing import Any
 
 from offhook import __version__
 from offhook.commands import NAMES
-from offhook.errors import DONE, FAILED, INTERRUPTED, USAGE, CommandError
+from offhook.errors import DONE, FAILED, INTERRUPTED, USAGE, CommandError, UsageError
 
 _ROOMS = frozenset({"capture", "eventlog", "kernels", "offhook", "protocols", "schemas", "sinks", "streams"})
 
@@ -18,14 +18,22 @@ _EXAMPLES = """examples:
   offhook analyze --filter 'number=1202*,mos<3.5' monday.pcap tuesday.pcapng.gz
   offhook analyze --rows streams --format csv -o streams.csv trunk.pcap
   tcpdump -w - udp | offhook analyze -
+  offhook analyze trunk.pcap --call 5c80e0f8          (the id that the table shows)
+  offhook analyze trunk.pcap --db calls
+  offhook calls --db calls --filter 'time>=now-1d,mos<3.6' --sort mos
+
+`offhook COMMAND --help` has the options of one.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command: 0 done, 1 failed, 2 called wrongly, 130 interrupted; one line for an error."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     debug = "--debug" in arguments
     try:
+        _check_command(arguments)
         options = _parser(arguments).parse_args(arguments)
         code: int = _module(options.command).run(options)
         sys.stdout.flush()
@@ -44,6 +52,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(_in_one_line(error))
         return error.code if isinstance(error, CommandError) else FAILED
     return code
+
+
+def _check_command(arguments: Sequence[str]) -> None:
+    """UsageError for what is no command: a capture alone, most often."""
+    asked = arguments[0] if arguments else "-"
+    if asked.startswith("-") or asked in NAMES:
+        return
+    if os.path.exists(asked):  # noqa: PTH110 - pathlib costs time at every start
+        raise UsageError(f"{asked} is no command; write offhook analyze {asked}")
+    import difflib
+
+    near = difflib.get_close_matches(asked, NAMES, n=1)
+    meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(NAMES)}"
+    raise UsageError(f"no command {asked}; {meant}")
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

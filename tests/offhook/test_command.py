@@ -75,6 +75,24 @@ def test_the_package_is_the_command() -> None:
     assert done.stdout == f"offhook {__version__}\n"
 
 
+def test_what_is_no_command_is_said_with_what_is(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "trunk.pcap").touch()
+    for asked, said in (
+        ("trunk.pcap", "write offhook analyze trunk.pcap"),
+        ("analyse", "did you mean analyze?"),
+        ("gone.pcap", "there are analyze, call, calls"),
+    ):
+        code, out, err = run(asked)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert said in err
+
+
+def test_help_is_a_command_too(run: Run) -> None:
+    assert run("help") == run("--help")
+    assert run("help", "calls") == run("calls", "--help")
+    assert "--sort" in run("help", "calls")[1]
+
+
 def test_a_table_of_calls_and_a_report(run: Run) -> None:
     code, out, err = run("analyze", "x.pcap")
     assert (code, err) == (0, "")
