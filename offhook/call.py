@@ -43,6 +43,11 @@ def run_call(options: argparse.Namespace) -> int:
     from sinks.clickhouse.client import open_store
     from sinks.clickhouse.migrate import check
 
+    if options.output is not None or options.audio is not None:
+        raise UsageError(
+            "a store keeps no packets: offhook analyze CAPTURE --call ID cuts them out (-o) and lets you hear"
+            " them (--audio)"
+        )
     if options.format != "table" and (options.messages or options.ascii):
         raise UsageError(f"--messages and --ascii are of the page: leave out --format {options.format}")
     clock = Clock(options.timezone or settings.load(options).offhook.timezone)

@@ -15,11 +15,15 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         " and what stands out. `offhook analyze FILE --call ID` shows one of a capture.",
     )
     parser.add_argument(
-        "call", metavar="ID", help="its cdr_id or Call-ID; put -- before one that begins with -"
+        "call",
+        metavar="ID",
+        help="its id in the table, its cdr_id or Call-ID; put -- before one that begins with -",
     )
     add_asked_store(parser)
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
     add_view(parser)
+    for packets in ("--output", "--audio"):  # understood, to say where they are had
+        parser.add_argument(*(["-o"] if packets == "--output" else []), packets, help=argparse.SUPPRESS)
     parser.add_argument("--timezone", metavar="ZONE", help="of the times shown: UTC, local, Europe/Prague")
     add_settings(parser)
 

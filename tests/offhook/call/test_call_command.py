@@ -277,6 +277,10 @@ def test_a_store_shows_the_same_call_without_its_texts(run: Run, capture: Path, 
     assert run("call", cdr_id, "--db", store, "--messages")[1] == out
     code, out, err = run("call", "elsewhere", "--db", store)
     assert (code, out, err.count("\n")) == (1, "", 1)
+    for packets in ("-o", "--audio"):
+        code, out, err = run("call", "story", "--db", store, packets, str(tmp_path / "one"))
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "offhook analyze CAPTURE --call" in err and not (tmp_path / "one").exists()
 
 
 def test_the_guide_shows_what_the_command_writes(run: Run) -> None:
