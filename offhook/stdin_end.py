@@ -39,9 +39,11 @@ def ended_by_interrupt(files: Sequence[str]) -> Iterator[None]:
 
 
 def _concerns(files: Sequence[str]) -> bool:
-    """Not where somebody else decides what an interrupt does, such as a shell that runs us behind it."""
+    """Not a terminal, which has no capture to finish; nor where somebody else decides what an interrupt does,
+    such as a shell that runs us behind it."""
     return (
         STDIN in files
+        and not sys.stdin.isatty()
         and threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     )

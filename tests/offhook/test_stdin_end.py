@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -64,6 +65,34 @@ def test_whoever_ends_in_time_loses_nothing() -> None:
         process.stdin.close()
         process.wait(timeout=60)
         assert len(process.stdout.read().splitlines()) == 4  # and one before
+
+
+def test_a_terminal_has_no_capture_to_finish() -> None:
+    with contextlib.ExitStack() as stack:
+        outer, inner = pty.openpty()
+        stack.callback(os.close, outer)
+        process = stack.enter_context(
+            subprocess.Popen(
+                [
+                    sys.executable,
+                    "-c",
+                    COMMAND.replace("sys.exit", 'print("ready", flush=True)\nsys.exit'),
+                    "analyze",
+                    "-",
+                ],
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdin=inner,
+                stdout=subprocess.PIPE,
+            )
+        )
+        os.close(inner)
+        assert process.stdout and process.stdout.readline() == b"ready\n"
+        for _ in range(100):  # one may come before there is anything to interrupt
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.2)
+                break
+        assert process.returncode in (130, -signal.SIGINT)  # or before it had begun
 
 
 def test_a_second_interrupt_ends_it_at_once() -> None:
