@@ -43,6 +43,7 @@ OTHERS: Final[dict[str, str]] = {
     "kernel": "packets the kernel dropped: the capture read its ring too slowly",
     "interface": "packets that the network card or its driver lost",
     "away": "packets that passed while the sensor was not running",
+    "interface_down": "seconds in which an interface that had been up was down, or without a link",
     "sort_buffer_full": "times the sort buffer was sent out early: too many packets in one second",
 }
 

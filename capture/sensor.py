@@ -81,6 +81,11 @@ class Sensor:
         self._counts[reason] += packets
         self._dropped.append(Dropped(from_us, to_us, packets))
 
+    def deaf(self, reason: str, from_us: int, to_us: int) -> None:
+        """What passed between these times was not heard, and nobody counted it; `reason` counts how often."""
+        self._counts[reason] += 1
+        self._dropped.append(Dropped(from_us, to_us, 0))
+
     def flush(self, heard_until_us: int = NOT_STARTED) -> list[Batch]:
         """What lies before the watermark: one batch each of SIP, RTCP and RTP, empty or not; they come last.
 

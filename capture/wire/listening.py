@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,10 @@ from capture.wire.wire import Wire
 from schemas.clock import NOT_STARTED
 
 AWAY: Final = "away"
+DOWN: Final = "interface_down"
+DEAF_S: Final = 3600.0
+"""How long an interface that went down says that calls are not heard whole."""
+
 TICK_S: Final = TICK_NS / 1e9
 LOOK_S: Final = 1.0
 """How often interfaces are looked at."""
@@ -65,7 +69,9 @@ class Listening:
         """The same of the flushes before the one in the taker's hands."""
         self.down: frozenset[str] = frozenset()
         """The interfaces that nothing can pass now: they are down, or without a link."""
-        self._looked_s = 0.0
+        self._looked_s, self._looked_us = 0.0, self._wire.time.now_us
+        self._up_s: dict[str, float] = {}
+        """When an interface was last seen up, in steady seconds."""
         self._noted: str | None = None
         self.lost: dict[tuple[str, str], int] = {}
         """By interface and reason the packets that were lost before they could be read."""
@@ -139,6 +145,8 @@ class Listening:
         """See how interfaces are, and say what changed."""
         self._looked_s = time.monotonic()
         down = frozenset(self._wire.down())
+        self._say_deaf(down | self.down)
+        self._up_s |= {name: self._looked_s for name in self.interfaces if name not in down}
         for name in sorted(down - self.down):
             _log.warning("interface is down", extra={"fields": {"interface": name}})
         if self._lives.trouble and not self._noted:
@@ -161,6 +169,15 @@ class Listening:
         while self._lived and self._lived[0][0] <= batches[-1].clock_us:
             self._reached = self._lived.popleft()[1]
         return batches
+
+    def _say_deaf(self, down: Collection[str]) -> None:
+        """Silence since the last look is nobody's fault, where an interface was down that had been up.
+
+        Not for ever: one that is not used any more must not excuse the silence of all calls.
+        """
+        since_us, self._looked_us = self._looked_us, self._wire.time.now_us
+        if any(self._looked_s - self._up_s.get(name, -DEAF_S) < DEAF_S for name in down):
+            self.sensor.deaf(DOWN, since_us, self._looked_us)
 
     def _say_lost(self, name: str, reason: str, packets: int) -> None:
         """Count, and say in the log at most every SAY_S."""

@@ -114,6 +114,26 @@ def test_drops_of_the_kernel_are_summed_while_a_call_runs() -> None:
     assert listener.sensor.counters["kernel"] == 44
 
 
+def test_silence_while_an_interface_was_down_is_nobodys() -> None:
+    frames = calls(0, 40)
+    start = began_us(frames)
+    listener = Listener("s1")
+    speech = [listener.sensor.flush()]
+    for second in range(70):
+        since = start + second * SECOND_US
+        some = [f for f in frames if since <= f.time_us < since + SECOND_US]
+        if 8 <= second < 14:
+            listener.sensor.deaf("interface_down", since, since + SECOND_US)
+            some = []
+        speech.append([*listener.hears(some), *listener.idles(since + SECOND_US)])
+    speech.append(listener.sensor.close())
+    found = records(speech)
+    touched = found["at 0"]
+    assert (touched.flags, touched.capture_drops, touched.dead_air_a) == ([DROPS], 0, 0)
+    assert found["at 40"].flags == []
+    assert listener.sensor.counters["interface_down"] == 6
+
+
 def test_of_too_many_drops_the_earliest_become_one_and_old_ones_go() -> None:
     drops = [Drop(10 * n, 10 * n + 5, 1, f"s{n % 2}") for n in range(DROPPED_SPANS + 4)]
     kept = with_dropped([], drops, 0)
