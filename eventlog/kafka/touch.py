@@ -18,7 +18,8 @@ def in_touch(consumer: Any) -> bool:
 
     aiokafka tells nobody that its brokers are away: reading then just finds nothing.
     """
-    return getattr(consumer._coordinator, "coordinator_id", None) is not None
+    coordinator = consumer._coordinator
+    return coordinator is None or coordinator.coordinator_id is not None  # None: it is only starting
 
 
 class Touch:
