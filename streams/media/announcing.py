@@ -1,7 +1,7 @@
 """Announcements of the dialogs applied in event-time order: who listens where, since when, until when."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from schemas.clock import END_OF_CAPTURE
@@ -17,9 +17,12 @@ from streams.media.binding import Binding
 from streams.media.flow import Flow
 from streams.media.flow_table import BOUND, UNBOUND, WAITING, FlowTable
 from streams.media.measuring import Measuring
-from streams.media.owners import Owner, Owners
+from streams.media.owners import Address, Owner, Owners
 from streams.media.reports import Reports
 from streams.media.state import S
+
+FLOWS_LOOKED_THROUGH: Final = 16
+"""Flows of an address that are all looked at; of more only those that may be concerned."""
 
 FORGET_US: Final = 70_000_000
 """Flows and ended calls are kept this long for what still comes."""
@@ -101,7 +104,7 @@ class Announcements:
                     self.table.set(flow.slot, S.FORGIVE_FROM, event.time_us)
         if not new:
             return
-        for flow in self.table.to_or_from(owner.addresses):
+        for flow in self._touched(owner.addresses, event.cdr_id, owner.owner):
             status = self.table.status[flow.slot]
             if status == UNBOUND:
                 claim = self.owners.next_claim(flow.source, flow.destination, 0)
@@ -114,7 +117,24 @@ class Announcements:
         addresses = {(event.ip, event.port), (event.sip_ip, event.port), *event.candidates}
         for owner in self.owners.of_call(event.cdr_id):
             addresses |= owner.addresses
-        return self.table.to_or_from(addresses)
+        return self._touched(addresses, event.cdr_id, event.owner)
+
+    def _touched(self, addresses: Iterable[Address], cdr_id: str, side: str) -> list[Flow]:
+        """Flows to and from these addresses that news of this side of the call may touch: where many calls
+        are answered on one port, not those of other calls that announced both of their ends."""
+        flows = self.table.to_or_from(addresses)
+        if len(flows) <= FLOWS_LOOKED_THROUGH:
+            return flows
+        peers = {owner.address for owner in self.owners.of_call(cdr_id) if owner.owner != side}
+        status = self.table.status
+        return [
+            flow
+            for flow in flows
+            if not flow.paired
+            or flow.peer in peers
+            or status[flow.slot] != BOUND
+            or any(owner.cdr_id == cdr_id for owner in flow.owners)
+        ]
 
     def _heard_before(self, flow: Flow, time_us: int) -> bool:
         status = self.table.status[flow.slot]
@@ -123,7 +143,7 @@ class Announcements:
     def _answered(self, event: CallAnswered) -> None:
         for owner in self.owners.of_call(event.cdr_id):
             owner.answered_us = min(owner.answered_us, event.time_us)
-            for flow in self.table.to_or_from((owner.address,)):
+            for flow in self._touched((owner.address,), event.cdr_id, owner.owner):
                 stranger = all(other.cdr_id != event.cdr_id for other in flow.owners)
                 bound = self.table.status[flow.slot] == BOUND
                 if bound and stranger and not self.owners.only_theirs(flow.owners, flow.peer, owner):

@@ -66,11 +66,13 @@ class Binding:
         flow.owner_count = len(match.owners)
         flow.owners = match.owners[:OWNERS_PER_STREAM_MAX]
         flow.matched_by, flow.towards = match.by, match.towards
+        flow.paired = any(self.owners.faces(owner, flow.peer) for owner in flow.owners)
         place = flow.destination if match.towards else flow.source
         watch_from = NEVER  # until another call on this place is answered
         calls = [owner.cdr_id for owner in flow.owners]
         for owner in self.owners.at(place):
-            if first_us < owner.answered_us < watch_from and owner.cdr_id not in calls:
+            stranger = first_us < owner.answered_us < watch_from and owner.cdr_id not in calls
+            if stranger and (not flow.paired or self.owners.faces(owner, flow.peer)):
                 watch_from = owner.answered_us
         self.slots.begin(flow.slot, self.map_of(flow.owners[0]), self.cut_at(flow), watch_from, NEVER)
         self.table.status[flow.slot] = BOUND

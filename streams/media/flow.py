@@ -92,6 +92,7 @@ class Flow(msgspec.Struct, gc=False):
     owner_count: int = 0
     matched_by: str = ""
     towards: bool = True
+    paired: bool = False  # the owners' calls announced its other end too
     clock_rate: int = 0
     described: list[str] = []  # cdr_ids that got the StreamInfo
     copies: int = 0  # capture copies since the last row
@@ -110,6 +111,7 @@ class Flow(msgspec.Struct, gc=False):
         self.stream, self.described = stream, []
         self.owners, self.owner_count, self.matched_by, self.towards = [], 0, "", True
         self.rtcp, self.event, self.ended_event, self.clock_rate = None, None, -1, 0
+        self.paired = False
 
 
 _MASK: Final = (1 << 63) - 1
