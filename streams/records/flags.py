@@ -47,7 +47,7 @@ MEANINGS: Final[dict[str, str]] = {
     TRANSFERRED: "a side was transferred (REFER accepted)",
     EVENTS_OMITTED: "more SIP messages than a record holds: those in the middle are left out",
     EVICTED: "let go before its end: more calls at once than calls_max",
-    LATE: "a sensor that had fallen behind told of it too late: others may have a record of the same call",
+    LATE: "told of too late, by a sensor that fell behind or a capture out of order: it may be there twice",
     STREAMS_OMITTED: "more streams than a record holds: the later ones are left out",
     SIP_UNREAD: "SIP of the site expired before it was read, while the call ran: messages may be missing",
     MEDIA_UNREAD: "RTP of the site expired before it was read, while the call ran: its losses may be ours",
