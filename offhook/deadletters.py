@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from eventlog.kafka.errors import UnavailableError
 from eventlog.letters import TOPIC
@@ -17,35 +17,11 @@ from eventlog.log import LogError
 from offhook import settings
 from offhook.errors import DONE, FAILED, CommandError, UsageError
 from offhook.kafka.events import json_line, readable
+from offhook.letters import Letters, Stored
 from offhook.text import clean
 from offhook.times import rfc3339
 from schemas.dead_letters import KEPT_BYTES, DeadLetter
 from schemas.framing import FramingError
-
-
-class Stored(NamedTuple):
-    """A record as a log holds it."""
-
-    partition: int
-    offset: int
-    key: bytes
-    value: bytes
-
-
-class Letters(Protocol):
-    """The log with the letters, and with the topics that their records came from."""
-
-    async def all(self) -> list[Stored]:
-        """Every letter."""
-
-    async def at(self, topic: str, partition: int, offset: int) -> Stored | None:
-        """The record at a place, None where it is not kept any more."""
-
-    def letter(self, value: bytes) -> DeadLetter:
-        """Read a letter; FramingError."""
-
-    async def append(self, topic: str, partition: int, key: bytes, value: bytes, letter: str) -> int:
-        """Append the record of a letter; its offset. LogError, FramingError."""
 
 
 class Letter(NamedTuple):

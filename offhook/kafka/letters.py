@@ -10,7 +10,7 @@ from eventlog.kafka.reader import Reader, read_to_end
 from eventlog.kafka.settings import KafkaSettings
 from eventlog.kafka.wire import Wire
 from eventlog.letters import TOPIC
-from offhook.deadletters import Stored
+from offhook.letters import Stored
 from schemas.dead_letters import DeadLetter
 from schemas.framing import FramingError
 
@@ -19,7 +19,7 @@ REPLAYED: Final = "offhook-replayed"
 
 
 class KafkaLetters:
-    """Letters by reader and producer (offhook.deadletters.Letters)."""
+    """Letters by reader and producer (offhook.letters.Letters)."""
 
     def __init__(self, chosen: KafkaSettings) -> None:
         self._chosen = chosen

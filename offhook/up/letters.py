@@ -7,15 +7,15 @@ from pathlib import Path
 from eventlog.letters import TOPIC
 from eventlog.log import Entry
 from eventlog.sqlite.log import SqliteLog
-from offhook.deadletters import Stored
 from offhook.errors import CommandError
+from offhook.letters import Stored
 from offhook.up import LOG
 from schemas.dead_letters import DeadLetter
 from schemas.framing import FramingError, decode
 
 
 class FileLetters:
-    """Letters in a log that no other process has open (offhook.deadletters.Letters)."""
+    """Letters in a log that no other process has open (offhook.letters.Letters)."""
 
     def __init__(self, log: SqliteLog) -> None:
         self._log = log
