@@ -12,7 +12,7 @@ from kernels import compiler
 from offhook import filters, settings
 from offhook.bounds import WARNING_LINES
 from offhook.errors import DONE, FAILED, UsageError
-from offhook.inputs import say_unread
+from offhook.inputs import refuse_overwriting, say_unread
 from offhook.output.destination import destination
 from offhook.output.writer import Row, Writer
 from offhook.pingers import merged
@@ -159,12 +159,8 @@ def _check_output(options: argparse.Namespace) -> None:
     """Refuse to write over a capture that is read."""
     if options.files.count("-") > 1:
         raise UsageError("standard input (-) can be read once")
-    if options.output is None:
-        return
-    output = Path(options.output)
-    for name in options.files:
-        if name != "-" and output.exists() and Path(name).exists() and output.samefile(name):
-            raise UsageError(f"{name} is read and cannot be written to")
+    if options.output is not None:
+        refuse_overwriting(Path(options.output), options.files)
 
 
 def say_when_compiling() -> None:

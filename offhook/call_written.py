@@ -8,7 +8,7 @@ from offhook import settings
 from offhook.bounds import WARNING_LINES
 from offhook.cut import cut
 from offhook.errors import DONE, FAILED, UsageError
-from offhook.inputs import say_unread
+from offhook.inputs import refuse_overwriting, say_unread
 from offhook.text import clean
 
 
@@ -53,8 +53,6 @@ def _check(options: argparse.Namespace) -> None:
     if len({target.resolve() for target in written}) < len(written):
         raise UsageError(f"-o and --audio both name {written[0]}")
     for target in written:
-        for name in options.files:
-            if target.exists() and Path(name).exists() and target.samefile(name):
-                raise UsageError(f"{name} is read and cannot be written to")
+        refuse_overwriting(target, options.files)
     if options.audio is not None and written[-1].exists() and not written[-1].is_file():
         raise UsageError(f"{options.audio} is no file: a WAV is written in place")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from capture.errors import CaptureError
-from offhook.pipeline import STDIN
+from offhook.stdin_end import STDIN
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from capture.block import Source
@@ -9,6 +10,8 @@ from capture.errors import CaptureError
 from capture.files import open_capture
 from capture.merge import merge
 from capture.reorder import in_order
+from offhook.errors import UsageError
+from offhook.stdin_end import STDIN
 from offhook.text import clean
 
 SENSOR: Final = "file"
@@ -37,6 +40,13 @@ def readable(paths: Sequence[str]) -> tuple[list[Source], list[str]]:
         others = f" (and {len(unread) - 1} more cannot be read)" if len(unread) > 1 else ""
         raise CaptureError(unread[0] + others)
     return sources, unread
+
+
+def refuse_overwriting(target: Path, paths: Sequence[str]) -> None:
+    """Raises UsageError where what is to be written is a capture that is read."""
+    for path in paths:
+        if path != STDIN and target.exists() and Path(path).exists() and target.samefile(path):
+            raise UsageError(f"{path} is read and cannot be written to")
 
 
 def say_unread(unread: Sequence[str]) -> None:

@@ -13,12 +13,11 @@ from offhook.collect import Collector, Row
 from offhook.inputs import SENSOR, opened
 from offhook.report import Progress, Summary
 from offhook.settings import Settings
+from offhook.stdin_end import STDIN
 from schemas.sip_messages import SipBatch
 from streams.memory import MemoryRunner
 
 __all__ = ["Analysis"]
-
-STDIN: Final = "-"
 
 ACCOUNT: Final = "local"
 SITE: Final = "local"

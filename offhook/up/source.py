@@ -18,7 +18,8 @@ from offhook.errors import CommandError, UsageError
 from offhook.health import wire_samples
 from offhook.inputs import SENSOR
 from offhook.monitoring.metrics import Sample
-from offhook.pipeline import ACCOUNT, SITE, STDIN
+from offhook.pipeline import ACCOUNT, SITE
+from offhook.stdin_end import STDIN
 
 INTERFACE: Final = "interface:"
 """Before the name of an interface, where a file has its path."""
