@@ -19,6 +19,7 @@ from offhook.times import Clock
 from schemas.cdr import CallRecord, StreamRecord
 from schemas.registrations import Registration
 from streams.records import flags
+from streams.records.outcome import OUTCOMES
 from streams.registrations import state
 
 Test = Callable[[Any], bool]
@@ -263,7 +264,6 @@ def _call_addresses(call: CallRecord) -> Iterable[str]:
         yield stream.dst_ip
 
 
-_OUTCOMES: Final = ("answered", "redirected", "cancelled", "rejected", "unanswered", "unfinished")
 _FLAGS_OF_FIELDS: Final = ("one-way-a", "one-way-b", "dead-air", "incomplete")
 _STATES: Final = (
     *(state.REGISTERED, state.UNREGISTERED, state.EXPIRED, state.CHALLENGED),
@@ -278,7 +278,7 @@ _CALL = {
     "ip": _addresses(_call_addresses),
     "src": _addresses(lambda call: (call.src_ip,)),
     "dst": _addresses(lambda call: (call.dst_ip,)),
-    "outcome": _choices(lambda call: (call.outcome,), _OUTCOMES),
+    "outcome": _choices(lambda call: (call.outcome,), OUTCOMES),
     "code": Field(lambda call: (call.response_code,), _code, _whole),
     "codec": _words(lambda call: (call.codec_a, call.codec_b)),
     "mos": _numbers(lambda call: (call.mos_a, call.mos_b)),

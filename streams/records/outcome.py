@@ -24,6 +24,7 @@ CANCELLED: Final = "cancelled"
 REJECTED: Final = "rejected"
 UNANSWERED: Final = "unanswered"
 UNFINISHED: Final = "unfinished"
+OUTCOMES: Final = (ANSWERED, REDIRECTED, CANCELLED, REJECTED, UNANSWERED, UNFINISHED)
 
 BROKEN_OFF: Final = frozenset({"", CAPTURE_END, REPLACED, EVICTED, "clock-step"})
 """End reasons of a call that had not ended: the capture did, or its clock, or our patience."""
