@@ -74,7 +74,7 @@ class Telling:
             if owner.cdr_id in flow.described:
                 continue
             flow.described = [*flow.described, owner.cdr_id]
-            branch = self.owners.branch_of(owner, flow.source if flow.towards else flow.destination)
+            branch = self.owners.branch_of(owner, flow.peer)
             info = stream_info(flow, owner, branch, self.owners.payloads(owner), first_us, sensors)
             self.outbox.stream(info, self.outbox.partition_of(owner.call_id))
         self.table.sent[flow.slot] = True
